@@ -1,0 +1,128 @@
+// Compiled code: immutable, free of heap references and of inline caches, so that
+// interpreters on any threads may share it. Each of them instantiates constants,
+// symbols and caches of its own.
+
+/// A compiled source text.
+package final class Program: Sendable {
+    /// What was compiled; element 0 is the script itself.
+    package let functions: [FunctionPrototype]
+    /// What `class` instructions make classes from.
+    package let classes: [ClassPrototype]
+    /// Names of fields and methods, each once. Ids are indexes and belong to this program alone.
+    package let symbols: [String]
+    /// Names of the global slots: the names that the compiler was given, then those that this program adds.
+    package let globalNames: [String]
+    /// Name of the source text, as errors show it.
+    package let sourceName: String
+    /// Whether the script returns the value of its last expression statement.
+    package let echoesLastExpression: Bool
+
+    package init(
+        functions: [FunctionPrototype], classes: [ClassPrototype], symbols: [String],
+        globalNames: [String], sourceName: String, echoesLastExpression: Bool = false
+    ) {
+        self.functions = functions
+        self.classes = classes
+        self.symbols = symbols
+        self.globalNames = globalNames
+        self.sourceName = sourceName
+        self.echoesLastExpression = echoesLastExpression
+    }
+
+    package var script: FunctionPrototype { functions[0] }
+}
+
+/// One compiled function.
+package final class FunctionPrototype: Sendable {
+    package enum Kind: Sendable {
+        case script, function, method, initializer
+    }
+
+    /// nil for the script.
+    package let name: String?
+    package let kind: Kind
+    /// Number of parameters: R[1], …, R[arity]. R[0] is `this` in methods and initialisers, else the closure.
+    package let arity: Int
+    /// Registers that the frame needs, those for the arguments of calls included; at least arity + 1.
+    package let registerCount: Int
+    /// The instructions; the last one does not fall through.
+    package let code: [UInt64]
+    /// For each instruction, how many registers, counted from R[0], are live before it executes.
+    /// All of them are initialised, and every register that it reads is among them.
+    package let live: [UInt16]
+    package let constants: [Constant]
+    package let captures: [CaptureSource]
+    /// For each inline-cache site the symbol that it accesses.
+    package let siteSymbols: [Int32]
+    /// For each instruction the line (from 1) that an error in it is reported at.
+    package let lines: [UInt32]
+    /// For each instruction the source that it was compiled from.
+    package let spans: [CodeSpan]
+
+    package init(
+        name: String?, kind: Kind, arity: Int, registerCount: Int, code: [UInt64], live: [UInt16],
+        constants: [Constant] = [], captures: [CaptureSource] = [], siteSymbols: [Int32] = [],
+        lines: [UInt32], spans: [CodeSpan]
+    ) {
+        precondition(code.count == live.count && code.count == lines.count && code.count == spans.count)
+        self.name = name
+        self.kind = kind
+        self.arity = arity
+        self.registerCount = registerCount
+        self.code = code
+        self.live = live
+        self.constants = constants
+        self.captures = captures
+        self.siteSymbols = siteSymbols
+        self.lines = lines
+        self.spans = spans
+    }
+
+    package var siteCount: Int { siteSymbols.count }
+}
+
+/// A half-open range of byte offsets in the source text.
+package struct CodeSpan: Sendable, Equatable {
+    package let start: UInt32
+    package let end: UInt32
+
+    package init(start: UInt32, end: UInt32) {
+        self.start = start
+        self.end = end
+    }
+}
+
+/// A literal that an instruction refers to by index.
+package enum Constant: Sendable, Equatable {
+    /// Only operand of equality comparisons.
+    case `nil`
+    /// Only operand of equality comparisons.
+    case boolean(Bool)
+    /// Never a NaN.
+    case number(Double)
+    /// Any bytes; UTF-8 when the source text is.
+    case string([UInt8])
+}
+
+/// Where a new closure takes the value of a capture from.
+package enum CaptureSource: Sendable, Equatable {
+    /// A register of the frame that makes the closure: its value, or the cell it holds.
+    case register(Int)
+    /// A capture of the closure that makes the closure.
+    case capture(Int)
+    /// The closure itself that makes the closure.
+    case enclosingSelf
+}
+
+/// What a class declaration needs at run time.
+package struct ClassPrototype: Sendable, Equatable {
+    package let name: String
+    /// Symbols of the fields that the body assigns to `this`, each once, in source order:
+    /// a hint for the capacity of instances.
+    package let fieldNames: [Int32]
+
+    package init(name: String, fieldNames: [Int32]) {
+        self.name = name
+        self.fieldNames = fieldNames
+    }
+}
