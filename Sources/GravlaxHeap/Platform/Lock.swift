@@ -1,0 +1,123 @@
+import Glibc
+
+/// The order in which locks are taken: a thread may take a lock only if its rank is above all it holds.
+///
+/// - Source: Go 1.19 lockrank.go, the part of the order that concerns the heap.
+package enum LockRank: UInt8, CaseIterable, Sendable {
+    /// Mutators, stops and phases.
+    case scheduler
+    /// Queues of marking work and root jobs.
+    case markWork
+    /// Lists of spans to sweep.
+    case sweep
+    /// The specials of one span.
+    case spanSpecials
+    /// The lists of one span class.
+    case central
+    /// Pages, span records, arenas.
+    case heap
+    /// The pools of special records.
+    case specialRecords
+    /// Mark-bit arenas.
+    case markBits
+    /// Persistent metadata of the system layer.
+    case systemMemory
+}
+
+/// A lock in raw memory with a rank.
+///
+/// A thin pointer: copies are the same lock. Debug builds end the process when a thread takes locks against the
+/// order of `LockRank`; release builds carry no check. Not recursive.
+package struct HeapLock {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    package let rank: LockRank
+
+    /// Bytes a lock needs, a whole number of words.
+    package static var byteCount: Int { MemoryLayout<pthread_mutex_t>.stride }
+
+    /// Makes an open lock in `memory`: `byteCount` bytes, 8-byte aligned, which must outlive all use of it.
+    package init(at memory: UnsafeMutableRawPointer, rank: LockRank) {
+        mutex = memory.bindMemory(to: pthread_mutex_t.self, capacity: 1)
+        self.rank = rank
+        mutex.initialize(to: pthread_mutex_t())
+        if pthread_mutex_init(mutex, nil) != 0 { fatal("a lock could not be initialised") }
+    }
+
+    /// Makes an open lock in persistent memory; nil when the system refuses it.
+    package init?(rank: LockRank, memory: OSMemory, statistic: SystemStatistic) {
+        guard let place = memory.allocatePersistent(
+            byteCount: UInt(Self.byteCount), alignment: 8, statistic: statistic)
+        else { return nil }
+        self.init(at: place, rank: rank)
+    }
+
+    package func lock() {
+        #if DEBUG
+        HeldRanks.willLock(rank)
+        #endif
+        let result = pthread_mutex_lock(mutex)
+        if result != 0 { fatal("a lock could not be taken", ("error", UInt(bitPattern: Int(result)))) }
+    }
+
+    /// Takes the lock if it is open. Whoever only tries cannot deadlock, but holds a rank afterwards like anyone.
+    package func tryLock() -> Bool {
+        guard pthread_mutex_trylock(mutex) == 0 else { return false }
+        #if DEBUG
+        HeldRanks.willLock(rank)
+        #endif
+        return true
+    }
+
+    package func unlock() {
+        #if DEBUG
+        HeldRanks.didUnlock(rank)
+        #endif
+        let result = pthread_mutex_unlock(mutex)
+        if result != 0 { fatal("a lock could not be released", ("error", UInt(bitPattern: Int(result)))) }
+    }
+
+    /// Ends the process if the calling thread does not hold a lock of this rank. Debug builds only.
+    package func assertHeld() {
+        #if DEBUG
+        if !HeldRanks.holds(rank) { fatal("a lock that must be held is not", ("rank", UInt(rank.rawValue))) }
+        #endif
+    }
+
+    package func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
+        lock()
+        defer { unlock() }
+        return try body()
+    }
+}
+
+#if DEBUG
+/// The ranks a thread holds: bit r of a thread-specific word stands for rank r.
+///
+/// The word itself is the thread-specific "pointer", so that nothing is allocated.
+private enum HeldRanks {
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        if pthread_key_create(&key, nil) != 0 { fatal("no thread-specific key left for lock ranks") }
+        return key
+    }()
+
+    static func willLock(_ rank: LockRank) {
+        let held = UInt(bitPattern: pthread_getspecific(key))
+        if held >> UInt(rank.rawValue) != 0 {
+            fatal("locks taken out of order", ("rank", UInt(rank.rawValue)), ("held ranks", held))
+        }
+        pthread_setspecific(key, UnsafeRawPointer(bitPattern: held | 1 << UInt(rank.rawValue)))
+    }
+
+    static func didUnlock(_ rank: LockRank) {
+        let held = UInt(bitPattern: pthread_getspecific(key))
+        let bit: UInt = 1 << UInt(rank.rawValue)
+        if held & bit == 0 { fatal("a lock released that is not held", ("rank", UInt(rank.rawValue))) }
+        pthread_setspecific(key, UnsafeRawPointer(bitPattern: held & ~bit))
+    }
+
+    static func holds(_ rank: LockRank) -> Bool {
+        UInt(bitPattern: pthread_getspecific(key)) >> UInt(rank.rawValue) & 1 == 1
+    }
+}
+#endif

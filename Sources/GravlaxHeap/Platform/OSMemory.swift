@@ -1,0 +1,287 @@
+import Glibc
+import Synchronization
+
+/// Address space and memory from the operating system: the only file that asks for any.
+///
+/// Address space goes through these states; the arrows are the calls:
+///
+///     none ── reserve ──▶ reserved ── map ──▶ ready ── unused ──▶ released
+///      ▲ ▲                   │ ▲                │ ▲                  │
+///      │ └────── free ───────┘ └──── revoke ────┘ └────── used ──────┘
+///      └──────── free ─────────────────────────── (from any state)
+///
+/// Released memory is still accessible and reads as zeroes: `used` only restores what helps speed.
+/// A thin pointer: copies share one record, which lives in a page of its own. Any thread may call anything but
+/// `destroy`. Every call that can be refused returns nil or false when it is, and can be told to (`failCall`).
+///
+/// - Source: Go 1.14 mem_linux.go and malloc.go, persistentalloc.
+package struct OSMemory {
+    private struct Record: ~Copyable {
+        /// Calls made that can be refused. Relaxed.
+        let callCount = Atomic<UInt64>(0)
+        /// Calls until one is refused, that one included; 0: none. Relaxed.
+        let callsUntilRefusal = Atomic<UInt64>(0)
+        /// Bytes of address space held, in all states. Relaxed.
+        let addressSpace = Atomic<UInt64>(0)
+        /// The rest of the newest persistent chunk. Under `lock`.
+        var chunkFree: UInt = 0
+        var chunkLimit: UInt = 0
+        /// The newest persistent chunk, which links to those before it. Under `lock`.
+        var chunks: UnsafeMutablePointer<PersistentChunk>?
+        let lock: HeapLock
+
+        init(lock: HeapLock) { self.lock = lock }
+    }
+
+    /// Stands at the start of each persistent chunk.
+    private struct PersistentChunk {
+        let next: UnsafeMutablePointer<PersistentChunk>?
+        let byteCount: UInt
+    }
+
+    private let record: UnsafeMutablePointer<Record>
+
+    /// Size of the unit in which persistent memory is taken from the system.
+    package static let persistentChunkByteCount: UInt = 256 << 10
+    /// Persistent blocks of this size and more get a mapping of their own.
+    private static let largePersistentByteCount: UInt = 64 << 10
+    /// What the system maps and releases at least; 4 KiB on x86-64.
+    package static let pageByteCount = UInt(sysconf(Int32(_SC_PAGESIZE)))
+    /// Transparent huge pages; a page-allocator chunk (4 MiB) is the largest this heap accepts.
+    package static let hugePageByteCount: UInt = 2 << 20
+
+    /// Nil when the system refuses the page that the record needs.
+    package init?() {
+        guard let page = Self.mapAnonymous(nil, Self.pageByteCount, PROT_READ | PROT_WRITE) else { return nil }
+        let lock = HeapLock(at: page + MemoryLayout<Record>.stride, rank: .systemMemory)
+        record = page.bindMemory(to: Record.self, capacity: 1)
+        record.initialize(to: Record(lock: lock))
+        record.pointee.addressSpace.store(UInt64(Self.pageByteCount), ordering: .relaxed)
+    }
+
+    // MARK: Observation and scripted refusal
+
+    /// Calls made so far that can be refused.
+    package var callCount: UInt64 { record.pointee.callCount.load(ordering: .relaxed) }
+
+    /// Bytes of address space held, the record's own page included.
+    package var addressSpaceByteCount: UInt64 { record.pointee.addressSpace.load(ordering: .relaxed) }
+
+    /// Has the n-th call from now refused (1 = the next), and only that one; 0 calls it off.
+    package func failCall(_ n: UInt64) {
+        record.pointee.callsUntilRefusal.store(n, ordering: .relaxed)
+    }
+
+    private func permitsCall() -> Bool {
+        record.pointee.callCount.wrappingAdd(1, ordering: .relaxed)
+        var left = record.pointee.callsUntilRefusal.load(ordering: .relaxed)
+        while left != 0 {
+            let (exchanged, found) = record.pointee.callsUntilRefusal.compareExchange(
+                expected: left, desired: left - 1, ordering: .relaxed)
+            if exchanged { return left != 1 }
+            left = found
+        }
+        return true
+    }
+
+    // MARK: States of address space
+
+    /// Takes address space that cannot be touched yet, where `hint` says if that is free, else anywhere.
+    ///
+    /// - Source: Go 1.14 mem_linux.go, sysReserve.
+    package func reserve(byteCount: UInt, hint: UInt = 0) -> UnsafeMutableRawPointer? {
+        guard byteCount > 0, permitsCall(),
+            let start = Self.mapAnonymous(UnsafeMutableRawPointer(bitPattern: hint), byteCount, PROT_NONE)
+        else { return nil }
+        record.pointee.addressSpace.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
+        return start
+    }
+
+    /// Takes address space that starts at a multiple of `alignment`, a power of two.
+    ///
+    /// - Source: Go 1.14 malloc.go, sysReserveAligned.
+    package func reserve(byteCount: UInt, alignment: UInt) -> UnsafeMutableRawPointer? {
+        let (total, overflow) = byteCount.addingReportingOverflow(alignment)
+        guard !overflow, let start = reserve(byteCount: total) else { return nil }
+        let address = UInt(bitPattern: start)
+        let aligned = alignUp(address, alignment)
+        // A mapping may be cut anywhere: give back what lies before and after.
+        if aligned > address { free(start, byteCount: aligned - address) }
+        let end = aligned + byteCount
+        if address + total > end {
+            free(UnsafeMutableRawPointer(bitPattern: end)!, byteCount: address + total - end)
+        }
+        return UnsafeMutableRawPointer(bitPattern: aligned)
+    }
+
+    /// Makes reserved memory ready: it reads as zeroes and can be written. Page aligned.
+    ///
+    /// - Source: Go 1.14 mem_linux.go, sysMap.
+    package func map(_ start: UnsafeMutableRawPointer, byteCount: UInt, statistic: SystemStatistic) -> Bool {
+        guard permitsCall(), mprotect(start, Int(byteCount), PROT_READ | PROT_WRITE) == 0 else { return false }
+        statistic.add(byteCount)
+        return true
+    }
+
+    /// Makes ready memory untouchable again and drops what it held. Cannot be refused: at worst it stays accessible.
+    ///
+    /// - Source: Go 1.14 mem_linux.go, sysFault.
+    package func revoke(_ start: UnsafeMutableRawPointer, byteCount: UInt, statistic: SystemStatistic) {
+        _ = madvise(start, Int(byteCount), MADV_DONTNEED)
+        _ = mprotect(start, Int(byteCount), PROT_NONE)
+        statistic.subtract(byteCount)
+    }
+
+    /// Takes address space and makes it ready at once.
+    ///
+    /// - Source: Go 1.14 mem_linux.go, sysAlloc.
+    package func allocate(byteCount: UInt, statistic: SystemStatistic) -> UnsafeMutableRawPointer? {
+        guard byteCount > 0, permitsCall(),
+            let start = Self.mapAnonymous(nil, byteCount, PROT_READ | PROT_WRITE)
+        else { return nil }
+        record.pointee.addressSpace.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
+        statistic.add(byteCount)
+        return start
+    }
+
+    /// Gives the memory of a range back to the system and keeps its addresses; false when that is refused.
+    ///
+    /// The kernel may join small pages into a huge one and so bring released memory back: it is told not to, but
+    /// only for the huge pages at the two ends of the range, since each change of the advice can split a mapping.
+    ///
+    /// - Precondition: the range is aligned to system pages, or memory next to it would be lost.
+    /// - Source: Go 1.14 mem_linux.go, sysUnused.
+    package func unused(_ start: UnsafeMutableRawPointer, byteCount: UInt) -> Bool {
+        let address = UInt(bitPattern: start)
+        if (address | byteCount) & (Self.pageByteCount - 1) != 0 {
+            fatal("memory to release is not aligned to pages", ("start", address), ("bytes", byteCount))
+        }
+        guard permitsCall() else { return false }
+        let huge = Self.hugePageByteCount
+        let end = address + byteCount
+        let head = address & (huge - 1) != 0 ? alignDown(address, huge) : 0
+        let tail = end & (huge - 1) != 0 ? alignDown(end - 1, huge) : 0
+        // Already set, or not the heap's: the advice fails, and nothing depends on it.
+        if head != 0 { adviseAgainstHugePages(head, huge) }
+        if tail != 0 && tail != head { adviseAgainstHugePages(tail, huge) }
+        return madvise(start, Int(byteCount), MADV_DONTNEED) == 0
+    }
+
+    /// Announces that released memory will be touched again.
+    ///
+    /// - Source: Go 1.14 mem_linux.go, sysUsed.
+    package func used(_ start: UnsafeMutableRawPointer, byteCount: UInt) {
+        preferHugePages(start, byteCount: byteCount)
+    }
+
+    /// Asks for huge pages in all of the range that whole huge pages can cover.
+    package func preferHugePages(_ start: UnsafeMutableRawPointer, byteCount: UInt) {
+        let first = alignUp(UInt(bitPattern: start), Self.hugePageByteCount)
+        let end = alignDown(UInt(bitPattern: start) + byteCount, Self.hugePageByteCount)
+        if first < end {
+            _ = madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_HUGEPAGE)
+        }
+    }
+
+    /// Asks for small pages in all of the range: page aligned.
+    package func avoidHugePages(_ start: UnsafeMutableRawPointer, byteCount: UInt) {
+        adviseAgainstHugePages(UInt(bitPattern: start), byteCount)
+    }
+
+    private func adviseAgainstHugePages(_ address: UInt, _ byteCount: UInt) {
+        _ = madvise(UnsafeMutableRawPointer(bitPattern: address), Int(byteCount), MADV_NOHUGEPAGE)
+    }
+
+    /// Gives address space back, in whatever state it is. `statistic`: what counted it as ready, if anything.
+    ///
+    /// - Source: Go 1.14 mem_linux.go, sysFree.
+    package func free(
+        _ start: UnsafeMutableRawPointer, byteCount: UInt, readyByteCount: UInt = 0, statistic: SystemStatistic? = nil
+    ) {
+        if munmap(start, Int(byteCount)) != 0 {
+            fatal("memory could not be unmapped", ("start", UInt(bitPattern: start)), ("bytes", byteCount))
+        }
+        record.pointee.addressSpace.wrappingSubtract(UInt64(byteCount), ordering: .relaxed)
+        statistic?.subtract(readyByteCount)
+    }
+
+    private static func mapAnonymous(
+        _ hint: UnsafeMutableRawPointer?, _ byteCount: UInt, _ protection: Int32
+    ) -> UnsafeMutableRawPointer? {
+        guard let length = Int(exactly: byteCount) else { return nil }
+        let start = mmap(hint, length, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        return start == UnsafeMutableRawPointer(bitPattern: -1) ? nil : start
+    }
+
+    // MARK: Persistent metadata
+
+    /// Memory for metadata that lives as long as the heap, zeroed, never freed on its own.
+    ///
+    /// - Parameter alignment: a power of two up to the size of a page.
+    /// - Source: Go 1.14 malloc.go, persistentalloc.
+    package func allocatePersistent(
+        byteCount: UInt, alignment: UInt = 8, statistic: SystemStatistic
+    ) -> UnsafeMutableRawPointer? {
+        if byteCount == 0 || alignment == 0 || alignment & (alignment - 1) != 0 || alignment > Self.pageByteCount {
+            fatal("bad persistent allocation", ("bytes", byteCount), ("alignment", alignment))
+        }
+        return record.pointee.lock.withLock {
+            let start = alignUp(record.pointee.chunkFree, alignment)
+            if record.pointee.chunkFree != 0, start <= record.pointee.chunkLimit,
+                byteCount <= record.pointee.chunkLimit - start
+            {
+                record.pointee.chunkFree = start + byteCount
+                statistic.add(byteCount)
+                return UnsafeMutableRawPointer(bitPattern: start)
+            }
+            let header = alignUp(UInt(MemoryLayout<PersistentChunk>.stride), alignment)
+            let large = byteCount >= Self.largePersistentByteCount
+            guard byteCount < 1 << 48,
+                let chunk = addChunk(
+                    byteCount: large ? alignUp(header + byteCount, Self.pageByteCount) : Self.persistentChunkByteCount)
+            else { return nil }
+            let block = UInt(bitPattern: chunk) + header
+            if !large {
+                record.pointee.chunkFree = block + byteCount
+                record.pointee.chunkLimit = UInt(bitPattern: chunk) + Self.persistentChunkByteCount
+            }
+            statistic.add(byteCount)
+            return UnsafeMutableRawPointer(bitPattern: block)
+        }
+    }
+
+    private func addChunk(byteCount: UInt) -> UnsafeMutableRawPointer? {
+        guard permitsCall(), let start = Self.mapAnonymous(nil, byteCount, PROT_READ | PROT_WRITE) else { return nil }
+        record.pointee.addressSpace.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
+        let chunk = start.bindMemory(to: PersistentChunk.self, capacity: 1)
+        chunk.initialize(to: PersistentChunk(next: record.pointee.chunks, byteCount: byteCount))
+        record.pointee.chunks = chunk
+        return start
+    }
+
+    /// Releases all persistent memory and the record. Nothing of this value may be used afterwards.
+    ///
+    /// - Returns: bytes of address space that were reserved or allocated and never freed: 0, or there is a leak.
+    @discardableResult
+    package func destroy() -> UInt64 {
+        while let chunk = record.pointee.chunks {
+            record.pointee.chunks = chunk.pointee.next
+            free(UnsafeMutableRawPointer(chunk), byteCount: chunk.pointee.byteCount)
+        }
+        let leaked = addressSpaceByteCount - UInt64(Self.pageByteCount)
+        if munmap(record, Int(Self.pageByteCount)) != 0 { fatal("the record of the system memory cannot be unmapped") }
+        return leaked
+    }
+}
+
+/// Rounds up to a multiple of `alignment`, a power of two. Wraps past the end of the address space.
+@inline(__always)
+package func alignUp(_ value: UInt, _ alignment: UInt) -> UInt {
+    (value &+ alignment &- 1) & ~(alignment &- 1)
+}
+
+/// Rounds down to a multiple of `alignment`, a power of two.
+@inline(__always)
+package func alignDown(_ value: UInt, _ alignment: UInt) -> UInt {
+    value & ~(alignment &- 1)
+}
