@@ -1,0 +1,37 @@
+// Compile errors are values.
+
+/// One compile error.
+package struct Diagnostic: Error, Equatable, Sendable {
+    /// What the error is found at, in the words of clox.
+    package enum Location: Equatable, Sendable {
+        /// A token, by its text.
+        case token(String)
+        /// The end of the text.
+        case end
+        /// No token: the scanner could not make one.
+        case lexical
+    }
+
+    package let message: String
+    package let location: Location
+    package let span: CodeSpan
+    /// Line of the token, from 1.
+    package let line: UInt32
+
+    package init(_ message: String, at location: Location, span: CodeSpan, line: UInt32) {
+        self.message = message
+        self.location = location
+        self.span = span
+        self.line = line
+    }
+
+    /// The error as clox prints it.
+    package var loxText: String {
+        let place = switch location {
+        case .token(let text): " at '\(text)'"
+        case .end: " at end"
+        case .lexical: ""
+        }
+        return "[line \(line)] Error\(place): \(message)"
+    }
+}

@@ -1,0 +1,150 @@
+// The syntax tree: nodes in flat arrays, children by index. Nothing in it is
+// recursive for the memory manager, so that a tree of any depth is freed without
+// native recursion; it is a plain value and may be shared between threads.
+//
+// Every node has its exact span, and the line of its last token: that is the line
+// the book's clox attributes the instruction to that it emits after the node.
+
+/// Index of an expression in its tree.
+package struct ExpressionID: Hashable, Sendable {
+    package let index: Int32
+    package init(_ index: Int) { self.index = Int32(index) }
+}
+
+/// Index of a statement or declaration in its tree.
+package struct StatementID: Hashable, Sendable {
+    package let index: Int32
+    package init(_ index: Int) { self.index = Int32(index) }
+}
+
+/// Index of a function in its tree.
+package struct FunctionID: Hashable, Sendable {
+    package let index: Int32
+    package init(_ index: Int) { self.index = Int32(index) }
+}
+
+/// A token that names something.
+package struct Name: Sendable, Equatable {
+    package let text: String
+    package let span: CodeSpan
+    /// Line of the token, from 1.
+    package let line: UInt32
+
+    package init(_ text: String, span: CodeSpan, line: UInt32) {
+        (self.text, self.span, self.line) = (text, span, line)
+    }
+}
+
+package enum UnaryOperator: Sendable { case negate, not }
+
+package enum BinaryOperator: Sendable {
+    case add, subtract, multiply, divide, modulo
+    case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+}
+
+package enum LogicalOperator: Sendable { case and, or }
+
+package enum Expression: Sendable {
+    case `nil`
+    case boolean(Bool)
+    case number(Double)
+    case string([UInt8])
+    case variable(Name)
+    case assign(Name, ExpressionID)
+    case unary(UnaryOperator, ExpressionID)
+    case binary(BinaryOperator, ExpressionID, ExpressionID)
+    case logical(LogicalOperator, ExpressionID, ExpressionID)
+    case grouping(ExpressionID)
+    case call(ExpressionID, [ExpressionID])
+    case get(ExpressionID, Name)
+    case set(ExpressionID, Name, ExpressionID)
+    case index(ExpressionID, ExpressionID)
+    case setIndex(ExpressionID, ExpressionID, ExpressionID)
+    /// The node's span is the keyword's.
+    case this
+    /// `super.name`: the keyword, then the method's name.
+    case `super`(Name, Name)
+    case list([ExpressionID])
+    /// Keys and values in turns.
+    case map([ExpressionID])
+}
+
+package enum Statement: Sendable {
+    case expression(ExpressionID)
+    case print(ExpressionID)
+    case `var`(Name, ExpressionID?)
+    case block([StatementID])
+    case `if`(ExpressionID, then: StatementID, else: StatementID?)
+    case `while`(ExpressionID, StatementID)
+    case `for`(initializer: StatementID?, condition: ExpressionID?, increment: ExpressionID?, body: StatementID)
+    /// `for (var a in xs)` and `for (var k, v in m)`: one or two names.
+    case forIn([Name], ExpressionID, StatementID)
+    /// The keyword (for errors), and the value.
+    case `return`(Name, ExpressionID?)
+    case function(FunctionID)
+    /// Name, superclass, methods.
+    case `class`(Name, superclass: Name?, methods: [FunctionID])
+}
+
+/// A function or method declaration.
+package struct Function: Sendable {
+    package let name: Name
+    package let parameters: [Name]
+    package let body: [StatementID]
+    /// From the name to the closing brace.
+    package let span: CodeSpan
+    /// Line of the closing brace.
+    package let line: UInt32
+
+    package init(name: Name, parameters: [Name], body: [StatementID], span: CodeSpan, line: UInt32) {
+        (self.name, self.parameters, self.body) = (name, parameters, body)
+        (self.span, self.line) = (span, line)
+    }
+}
+
+/// Where a node stands.
+package struct Place: Sendable, Equatable {
+    package let span: CodeSpan
+    /// Line of the last token of the span, from 1.
+    package let line: UInt32
+
+    package init(span: CodeSpan, line: UInt32) { (self.span, self.line) = (span, line) }
+}
+
+/// A parsed source text.
+package struct SyntaxTree: Sendable {
+    package private(set) var expressions: [Expression] = []
+    package private(set) var expressionPlaces: [Place] = []
+    package private(set) var statements: [Statement] = []
+    package private(set) var statementPlaces: [Place] = []
+    package private(set) var functions: [Function] = []
+    /// The declarations of the script, in order.
+    package var body: [StatementID] = []
+    /// The end of the text.
+    package var end = Place(span: CodeSpan(start: 0, end: 0), line: 1)
+
+    package init() {}
+
+    package mutating func add(_ expression: Expression, _ place: Place) -> ExpressionID {
+        expressions.append(expression)
+        expressionPlaces.append(place)
+        return ExpressionID(expressions.count - 1)
+    }
+
+    package mutating func add(_ statement: Statement, _ place: Place) -> StatementID {
+        statements.append(statement)
+        statementPlaces.append(place)
+        return StatementID(statements.count - 1)
+    }
+
+    package mutating func add(_ function: Function) -> FunctionID {
+        functions.append(function)
+        return FunctionID(functions.count - 1)
+    }
+
+    package subscript(_ id: ExpressionID) -> Expression { expressions[Int(id.index)] }
+    package subscript(_ id: StatementID) -> Statement { statements[Int(id.index)] }
+    package subscript(_ id: FunctionID) -> Function { functions[Int(id.index)] }
+    package func place(_ id: ExpressionID) -> Place { expressionPlaces[Int(id.index)] }
+    package func place(_ id: StatementID) -> Place { statementPlaces[Int(id.index)] }
+}
