@@ -1,0 +1,3 @@
+module gravlax/benchmarks
+
+go 1.19
