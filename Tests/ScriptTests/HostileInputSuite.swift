@@ -1,0 +1,156 @@
+// What nobody writes but somebody feeds: each case ends with a clear error or just works, and never by a signal.
+
+import Testing
+
+@Suite("Hostile input")
+struct HostileInputSuite {
+    /// Compiles and runs a text from standard input.
+    private func run(_ text: String, options: [String] = [], seconds: Double = 240) throws -> ChildOutcome {
+        let outcome = try Subject.run(
+            ["run", "--diagnostics=lox"] + options + ["-"], input: Array(text.utf8),
+            environment: ["GRAVLAX_GC": ""], seconds: seconds)
+        #expect(!outcome.timedOut)
+        #expect(outcome.signal == nil)
+        return outcome
+    }
+
+    private func repeated(_ text: String, _ count: Int = 200_000) -> String {
+        String(repeating: text, count: count)
+    }
+
+    /// Well-formed, and deeper than any recursion can follow.
+    @Test(arguments: ["(", "[", "-", "!", "!-", "f(", "{", "if (true) ", "while (false) ", "fun () ", "1 + (", "a = "])
+    func deepNesting(opening: String) throws {
+        let closing = ["(": ")", "[": "]", "f(": ")", "{": "}", "1 + (": ")"][opening] ?? ""
+        let isStatement = ["{", "if (true) ", "while (false) "].contains(opening)
+        let middle = isStatement && closing.isEmpty ? "print 1;" : isStatement ? "" : "1"
+        let text = "fun f(x) { return x; } var a; \(isStatement ? "" : "a = ")"
+            + repeated(opening) + middle + repeated(closing) + (isStatement ? "" : ";")
+        let outcome = try run(text)
+        #expect([0, 65, 70].contains(outcome.exitCode))
+        if outcome.exitCode != 0 { #expect(!outcome.errorLines.isEmpty) }
+    }
+
+    @Test(arguments: ["(", "[", "{", "f(", "\"", "class A { m() {", "fun f() {", "a.", "a[", ")", "}", "]", "="])
+    func unfinishedText(piece: String) throws {
+        let outcome = try run(repeated(piece))
+        #expect(outcome.exitCode == 65)
+        #expect(!outcome.errorLines.isEmpty)
+    }
+
+    @Test(arguments: [("f", "()"), ("1", " + 1"), ("1", " and 1"), ("f", ".x"), ("f", "[0]")])
+    func longChains(start: String, link: String) throws {
+        let outcome = try run("fun f() { return f; } var x = \(start)\(repeated(link));")
+        #expect([0, 65, 70].contains(outcome.exitCode))
+    }
+
+    @Test func longElseIf() throws {
+        let outcome = try run("var a = 1; " + repeated("if (a == 2) print 2; else ", 50_000) + "print 3;")
+        #expect([0, 65].contains(outcome.exitCode))
+    }
+
+    @Test func longString() throws {
+        let outcome = try run("var s = \"\(repeated("x", 10_000_000))\"; print s.count;")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "10000000\n")
+    }
+
+    @Test func manyConstants() throws {
+        let outcome = try run("var s = 0;\n" + (0..<200_000).map { "s = s + \($0).5;\n" }.joined() + "print s;")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "20000000000\n")
+    }
+
+    @Test func manyGlobals() throws {
+        let outcome = try run((0..<200_000).map { "var g\($0) = \($0);\n" }.joined() + "print g199999;")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "199999\n")
+    }
+
+    @Test(arguments: [1_000, 60_000, 200_000])
+    func manyLocals(count: Int) throws {
+        let declarations = (0..<count).map { "var l\($0) = \($0);\n" }.joined()
+        let outcome = try run("fun f() { \(declarations) return l\(count - 1); }\nprint f();")
+        if count > 65_000 {
+            #expect(outcome.exitCode == 65)
+            #expect(outcome.errorText.contains("Too many"))
+        } else {
+            #expect(outcome.exitCode == 0)
+            #expect(outcome.outputText == "\(count - 1)\n")
+        }
+    }
+
+    @Test func hugeFile() throws {
+        let lines = Subject.isReleaseBuild ? 2_000_000 : 100_000
+        let outcome = try run(repeated("// the quick brown fox jumps over the lazy dog\n", lines) + "print \"end\";")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "end\n")
+    }
+
+    @Test func nullBytes() throws {
+        #expect(try run("print 1;\0\0").exitCode == 65)
+        #expect(try run("print \"a\0b\".count;").outputText == "3\n")
+    }
+
+    @Test(arguments: [
+        "fun f() { return f() + 1; } f();",
+        "fun f(n) { var a = 1; var b = 2; return f(n + 1) + a + b; } f(0);",
+        "class A { m() { return this.m() + 1; } } A().m();",
+        "class A { init() { A(); } } A();",
+        "fun f() { g(); } fun g() { f(); } f();",
+    ])
+    func endlessRecursion(text: String) throws {
+        let outcome = try run(text)
+        #expect(outcome.exitCode == 70)
+        #expect(outcome.errorLines.first == "Stack overflow.")
+        #expect(outcome.errorLines.count < 1_000)
+    }
+
+    @Test(arguments: [
+        "var s = \"x\"; while (true) s = s + s;",
+        "var l = []; while (true) l.push([l]);",
+        "var m = {}; var i = 0; while (true) { m[i] = i; i = i + 1; }",
+        "class N {} var n = nil; while (true) { var m = N(); m.next = n; n = m; }",
+        "fun f(n) { fun g() { return n; } return g; } var l = []; while (true) l.push(f(1));",
+    ])
+    func memoryWithoutEnd(text: String) throws {
+        let outcome = try run(text, options: ["--memory-limit=24MiB"])
+        #expect(outcome.exitCode == 70)
+        #expect(outcome.errorLines.first == "Out of memory.")
+    }
+
+    @Test func garbageWithoutEndFitsTheLimit() throws {
+        let outcome = try run(
+            "var s = 0; for (var i = 0; i < 300000; i = i + 1) { var l = [i, [i]]; s = s + l[1][0]; } print s;",
+            options: ["--memory-limit=8MiB"])
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "44999850000\n")
+    }
+
+    @Test(arguments: ["1e300", "-1e300", "0/0", "1/0", "-1/0", "0.5", "3", "-4", "nil", "\"0\""])
+    func impossibleIndexes(index: String) throws {
+        let index = index.replacing("1e300", with: "1" + String(repeating: "0", count: 300))
+        for use in ["print l[\(index)];", "l[\(index)] = 1;"] {
+            let outcome = try run("var l = [1, 2, 3]; \(use)")
+            #expect(outcome.exitCode == 70)
+            #expect(!outcome.errorLines.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        "var l = [1]; l.push(l); print l;",
+        "var m = {}; m[\"m\"] = m; print m;",
+        "var l = []; var m = {\"l\": l}; l.push(m); print l; print str(m);",
+        "var l = []; for (var i = 0; i < 200000; i = i + 1) l = [l]; print str(l).count > 0;",
+    ])
+    func collectionsThatContainThemselves(text: String) throws {
+        let outcome = try run(text)
+        #expect([0, 70].contains(outcome.exitCode))
+        #expect(outcome.outputText.utf8.count < 2_000_000)
+    }
+
+    @Test func classThatInheritsFromItself() throws {
+        #expect(
+            try run("class A < A {}").errorLines == ["[line 1] Error at 'A': A class can't inherit from itself."])
+    }
+}

@@ -1,0 +1,44 @@
+// Every script of Tests/Scripts and Examples is a test case: it runs and must do what its comments say.
+
+import Foundation
+import Testing
+
+@Suite("Scripts")
+struct ScriptSuite {
+    static let scripts = Subject.scripts(in: "Tests/Scripts")
+    static let examples = Subject.scripts(in: "Examples").filter { !$0.hasPrefix("Examples/benchmarks/") }
+    /// What is worth repeating with the collector at its most hostile.
+    static let collectorScripts = (scripts + examples).filter { path in
+        ["gc", "closure", "class", "string", "list", "map", "inheritance"].contains {
+            path.hasPrefix("Tests/Scripts/\($0)/")
+        } || path.hasPrefix("Examples/")
+    }
+
+    @Test("does what its comments say", arguments: scripts)
+    func script(path: String) throws {
+        try check(path)
+    }
+
+    @Test("example does what its comments say", arguments: examples)
+    func example(path: String) throws {
+        try check(path)
+    }
+
+    @Test("does the same while the collector runs all the time", arguments: collectorScripts)
+    func underStress(path: String) throws {
+        // Examples allocate a lot: a cycle at each allocation would take minutes.
+        let interval = path.hasPrefix("Examples/") || path.hasPrefix("Tests/Scripts/gc/") ? 5003 : 7
+        try check(path, collector: "stress=\(interval),verify=1,clobberfree=1")
+    }
+
+    private func check(_ path: String, collector: String? = nil) throws {
+        let file = Subject.root.appendingPathComponent(path)
+        let expectation = Expectation(source: String(decoding: try Data(contentsOf: file), as: UTF8.self))
+        let outcome = try Subject.run(
+            ["run", "--diagnostics=lox", file.path],
+            environment: collector.map { ["GRAVLAX_GC": $0] } ?? [:])
+        for difference in expectation.differences(from: outcome) {
+            Issue.record("\(path): \(difference)")
+        }
+    }
+}
