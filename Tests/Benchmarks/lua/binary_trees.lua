@@ -13,7 +13,7 @@ local function run(depth)
   local long = build(depth)
   local total = 0
   for d = 4, depth, 4 do
-    for _ = 1, 1 << (depth - d) do total = total + build(d):check() end
+    for _ = 1, 2 ^ (depth - d) do total = total + build(d):check() end
   end
   return total + long:check()
 end

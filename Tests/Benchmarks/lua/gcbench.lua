@@ -10,7 +10,7 @@ local function make(depth)
   if depth <= 0 then return node(nil, nil) end
   return node(make(depth - 1), make(depth - 1))
 end
-local function size(depth) return (1 << (depth + 1)) - 1 end
+local function size(depth) return 2 ^ (depth + 1) - 1 end
 local function count(n)
   if n == nil then return 0 end
   return 1 + count(n.left) + count(n.right)

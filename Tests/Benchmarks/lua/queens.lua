@@ -1,4 +1,4 @@
-local size = 10
+local size = 12
 local function solve(row, columns, up, down)
   if row == size then return 1 end
   local found = 0

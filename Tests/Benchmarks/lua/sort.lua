@@ -1,6 +1,6 @@
 local function sort(xs, low, high)
   while low < high do
-    local pivot = xs[(low + high) // 2]
+    local pivot = xs[math.floor((low + high) / 2)]
     local i, j = low, high
     while i <= j do
       while xs[i] < pivot do i = i + 1 end
