@@ -109,6 +109,12 @@ package struct PageAllocator {
     package var inUse: AddressRanges { state.pointee.inUse }
     package var scavengeLimit: UInt { state.pointee.scavengeLimit }
 
+    /// The address space reserved for the chunk map and the summaries, most of it never made ready.
+    package var tablesRange: AddressRange {
+        let base = UInt(bitPattern: state.pointee.tables)
+        return AddressRange(base: base, limit: base + Tables.byteCount)
+    }
+
     /// The bitmaps of the chunk that contains `address`, which the heap must have grown over.
     package func chunkData(containing address: UInt) -> PallocData { chunk(PageGeometry.chunkIndex(address)) }
 
