@@ -1,0 +1,283 @@
+// Scopes: which declaration each name means, and what becomes of each variable
+// over its life. The generator decides from that where the variable lives:
+//
+//   never captured                                             → a register
+//   captured, only its initialiser assigns it                  → a register, copied into closures
+//   captured, and assigned later or captured by its initialiser → a cell
+//
+// A local function that is never assigned again is not captured by its own body:
+// there it is the running closure. The errors are those of clox, at the same tokens.
+
+/// Index in `Resolution.variables`.
+package struct VariableID: Hashable, Sendable {
+    package let index: Int32
+}
+
+/// A variable that is not global.
+package struct Variable: Sendable {
+    /// The function whose frame holds it; nil for the script.
+    package let owner: FunctionID?
+    /// The function that a `fun` declaration of this name declares.
+    package let function: FunctionID?
+    /// Whether some inner function uses it (its own body, when it is a function, apart).
+    package internal(set) var isCaptured = false
+    /// Whether anything but its initialiser assigns it.
+    package internal(set) var isAssigned = false
+    /// Whether its own body uses it, when it is a function.
+    package internal(set) var isUsedInside = false
+
+    /// Whether a closure inside the initialiser needs it.
+    package var initialiserContainsCapture: Bool { isUsedInside && isAssigned }
+    package var livesInCell: Bool { (isCaptured || isUsedInside) && isAssigned }
+    /// Whether its own body means the running closure by it.
+    package var isOwnClosure: Bool { function != nil && !isAssigned }
+}
+
+/// What the resolver found out. Tokens are told apart by where they start.
+package struct Resolution: Sendable {
+    package internal(set) var variables: [Variable] = []
+    /// What a declaring name token declares; absent for globals.
+    package internal(set) var declarations: [UInt32: VariableID] = [:]
+    /// What a name (or `this`, or `super`) token means; absent for globals.
+    package internal(set) var uses: [UInt32: VariableID] = [:]
+    /// `this` of each method.
+    package internal(set) var receivers: [FunctionID: VariableID] = [:]
+    /// The hidden variable with the superclass, by the start of the class's name.
+    package internal(set) var superclasses: [UInt32: VariableID] = [:]
+    /// `this` as `super.name` uses it, by the start of `super`.
+    package internal(set) var superReceivers: [UInt32: VariableID] = [:]
+
+    package subscript(_ id: VariableID) -> Variable { variables[Int(id.index)] }
+}
+
+/// Walks a tree once, in source order.
+package struct Resolver {
+    private enum FunctionKind { case function, method, initializer }
+
+    private struct ClassContext {
+        var hasSuperclass: Bool
+    }
+
+    private struct Binding {
+        let variable: VariableID
+        let depth: Int
+        var isDefined: Bool
+    }
+
+    private let tree: SyntaxTree
+    private var resolution = Resolution()
+    private var diagnostics: [Diagnostic] = []
+    /// Bindings of each name, the innermost last.
+    private var bindings: [String: [Binding]] = [:]
+    /// The names that each open scope declares. Empty at the top level of the script.
+    private var scopes: [[String]] = []
+    private var functions: [(id: FunctionID, kind: FunctionKind)] = []
+    private var classes: [ClassContext] = []
+    /// As in clox, one error silences the rest of its declaration.
+    private var isPanicking = false
+
+    /// Resolves all names, and finds the errors that are not the grammar's, in source order.
+    package static func resolve(_ tree: SyntaxTree) -> (Resolution, [Diagnostic]) {
+        var resolver = Resolver(tree: tree)
+        for statement in tree.body { resolver.resolve(statement) }
+        return (resolver.resolution, resolver.diagnostics)
+    }
+
+    private init(tree: SyntaxTree) { self.tree = tree }
+
+    private mutating func fail(_ message: String, at token: Name) {
+        if isPanicking { return }
+        isPanicking = true
+        diagnostics.append(Diagnostic(message, at: .token(token.text), span: token.span, line: token.line))
+    }
+
+    // MARK: Scopes
+
+    private mutating func openScope() { scopes.append([]) }
+
+    private mutating func closeScope() {
+        for name in scopes.removeLast() {
+            if bindings[name]!.count == 1 { bindings[name] = nil } else { bindings[name]!.removeLast() }
+        }
+    }
+
+    private mutating func newVariable(function: FunctionID? = nil) -> VariableID {
+        resolution.variables.append(Variable(owner: functions.last?.id, function: function))
+        return VariableID(index: Int32(resolution.variables.count - 1))
+    }
+
+    private mutating func bind(_ name: String, to variable: VariableID, isDefined: Bool) {
+        bindings[name, default: []].append(Binding(variable: variable, depth: scopes.count, isDefined: isDefined))
+        scopes[scopes.count - 1].append(name)
+    }
+
+    /// Declares a name in the current scope; does nothing where that is global.
+    private mutating func declare(_ name: Name, function: FunctionID? = nil, isDefined: Bool = false) {
+        if scopes.isEmpty { return }
+        if let last = bindings[name.text]?.last, last.depth == scopes.count {
+            fail("Already a variable with this name in this scope.", at: name)
+        }
+        let variable = newVariable(function: function)
+        resolution.declarations[name.span.start] = variable
+        bind(name.text, to: variable, isDefined: isDefined)
+    }
+
+    private mutating func define(_ name: Name) {
+        guard !scopes.isEmpty, var stack = bindings[name.text], !stack.isEmpty else { return }
+        bindings[name.text] = nil
+        stack[stack.count - 1].isDefined = true
+        bindings[name.text] = stack
+    }
+
+    /// The variable that a name means here, noting the use; nil when it is global.
+    private mutating func use(_ name: Name, assigning: Bool) -> VariableID? {
+        guard let binding = bindings[name.text]?.last else { return nil }
+        if !binding.isDefined { fail("Can't read local variable in its own initializer.", at: name) }
+        let id = binding.variable
+        let index = Int(id.index)
+        if assigning { resolution.variables[index].isAssigned = true }
+        if resolution.variables[index].owner != functions.last?.id {
+            // Uses inside the function's own body go through its closure; see Variable.isOwnClosure.
+            if let own = resolution.variables[index].function, functions.contains(where: { $0.id == own }) {
+                resolution.variables[index].isUsedInside = true
+            } else {
+                resolution.variables[index].isCaptured = true
+            }
+        }
+        return id
+    }
+
+    private mutating func resolveUse(_ name: Name, assigning: Bool = false) {
+        if let variable = use(name, assigning: assigning) { resolution.uses[name.span.start] = variable }
+    }
+
+    // MARK: Statements
+
+    private mutating func resolve(_ id: StatementID) {
+        switch tree[id] {
+        case .expression(let value), .print(let value):
+            resolve(value)
+        case .var(let name, let initialiser):
+            declare(name)
+            if let initialiser { resolve(initialiser) }
+            define(name)
+        case .block(let statements):
+            openScope()
+            for statement in statements { resolve(statement) }
+            closeScope()
+        case .if(let condition, let then, let otherwise):
+            resolve(condition)
+            resolve(then)
+            if let otherwise { resolve(otherwise) }
+        case .while(let condition, let body):
+            resolve(condition)
+            resolve(body)
+        case .for(let initializer, let condition, let increment, let body):
+            openScope()
+            if let initializer { resolve(initializer) }
+            if let condition { resolve(condition) }
+            if let increment { resolve(increment) }
+            resolve(body)
+            closeScope()
+        case .forIn(let names, let iterable, let body):
+            openScope()
+            resolve(iterable)
+            for name in names { declare(name, isDefined: true) }
+            resolve(body)
+            closeScope()
+        case .return(let keyword, let value):
+            if functions.isEmpty { fail("Can't return from top-level code.", at: keyword) }
+            if let value {
+                if functions.last?.kind == .initializer { fail("Can't return a value from an initializer.", at: keyword) }
+                resolve(value)
+            }
+        case .function(let function):
+            declare(tree[function].name, function: function, isDefined: true)
+            resolve(function, kind: .function)
+        case .class(let name, let superclass, let methods):
+            resolveClass(name, superclass, methods)
+        }
+        isPanicking = false
+    }
+
+    private mutating func resolveClass(_ name: Name, _ superclass: Name?, _ methods: [FunctionID]) {
+        declare(name, isDefined: true)
+        classes.append(ClassContext(hasSuperclass: false))
+        if let superclass {
+            resolveUse(superclass)
+            if superclass.text == name.text { fail("A class can't inherit from itself.", at: superclass) }
+            openScope()
+            let hidden = newVariable()
+            resolution.superclasses[name.span.start] = hidden
+            bind("super", to: hidden, isDefined: true)
+            classes[classes.count - 1].hasSuperclass = true
+        }
+        for method in methods {
+            resolve(method, kind: tree[method].name.text == "init" ? .initializer : .method)
+        }
+        if superclass != nil { closeScope() }
+        classes.removeLast()
+    }
+
+    private mutating func resolve(_ id: FunctionID, kind: FunctionKind) {
+        let function = tree[id]
+        functions.append((id, kind))
+        openScope()
+        if kind != .function {
+            let receiver = newVariable()
+            resolution.receivers[id] = receiver
+            bind("this", to: receiver, isDefined: true)
+        }
+        for parameter in function.parameters { declare(parameter, isDefined: true) }
+        for statement in function.body { resolve(statement) }
+        closeScope()
+        functions.removeLast()
+    }
+
+    // MARK: Expressions
+
+    private mutating func resolve(_ id: ExpressionID) {
+        switch tree[id] {
+        case .nil, .boolean, .number, .string:
+            break
+        case .variable(let name):
+            resolveUse(name)
+        case .assign(let name, let value):
+            resolveUse(name, assigning: true)
+            resolve(value)
+        case .unary(_, let operand), .grouping(let operand), .get(let operand, _):
+            resolve(operand)
+        case .binary(_, let left, let right), .logical(_, let left, let right), .set(let left, _, let right),
+            .index(let left, let right):
+            resolve(left)
+            resolve(right)
+        case .setIndex(let object, let index, let value):
+            resolve(object)
+            resolve(index)
+            resolve(value)
+        case .call(let callee, let arguments):
+            resolve(callee)
+            for argument in arguments { resolve(argument) }
+        case .list(let elements), .map(let elements):
+            for element in elements { resolve(element) }
+        case .this:
+            let place = tree.place(id)
+            let keyword = Name("this", span: place.span, line: place.line)
+            if classes.isEmpty {
+                fail("Can't use 'this' outside of a class.", at: keyword)
+            } else {
+                resolveUse(keyword)
+            }
+        case .super(let keyword, _):
+            if classes.isEmpty {
+                fail("Can't use 'super' outside of a class.", at: keyword)
+            } else if classes.last?.hasSuperclass == false {
+                fail("Can't use 'super' in a class with no superclass.", at: keyword)
+            } else {
+                resolveUse(keyword)
+                let receiver = Name("this", span: keyword.span, line: keyword.line)
+                resolution.superReceivers[keyword.span.start] = use(receiver, assigning: false)
+            }
+        }
+    }
+}
