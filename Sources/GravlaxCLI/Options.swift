@@ -1,0 +1,106 @@
+// Options that several commands share, and the types of their values.
+
+import ArgumentParser
+
+struct DiagnosticsOptions: ParsableArguments {
+    enum Style: String, ExpressibleByArgument, CaseIterable {
+        case rich, lox
+    }
+
+    @Option(
+        name: .customLong("diagnostics"),
+        help: "How errors are shown: with their source lines, or as the C implementation of Lox does.")
+    var style: Style = .rich
+}
+
+struct MemoryOptions: ParsableArguments {
+    @Option(
+        name: .customLong("stats"),
+        help: ArgumentHelp(
+            "Print memory statistics on standard error after the run (plain --stats means text).",
+            valueName: "text|json"))
+    var statistics: StatisticsFormat?
+
+    @Flag(help: "Print a line for each collection on standard error, as Go's gctrace=1 does.")
+    var gctrace = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Never use more heap memory than this: bytes, or with KiB, MiB, GiB.", valueName: "size"))
+    var memoryLimit: ByteSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "Collect when the heap has grown by this percentage since the last collection; off never does.",
+            valueName: "n|off"))
+    var gcPercent: GCPercent = GCPercent(value: 100)
+}
+
+package enum StatisticsFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+
+    /// `--stats` may stand without a value; the parser wants one. Rewrites the options of the command
+    /// line, which end where the program's own arguments begin.
+    package static func withExplicitValues(_ arguments: [String]) -> [String] {
+        var result: [String] = []
+        var words = 0
+        var index = 0
+        while index < arguments.count {
+            let argument = arguments[index]
+            index += 1
+            if argument == "--" {
+                return result + arguments[(index - 1)...]
+            } else if argument == "--stats" {
+                result.append("--stats=text")
+            } else {
+                result.append(argument)
+                if ["-e", "--evaluate", "--diagnostics", "--memory-limit", "--gc-percent"].contains(argument) {
+                    if index < arguments.count { result.append(arguments[index]) }
+                    index += 1
+                } else if argument == "-" || !argument.hasPrefix("-") {
+                    // The command, then its file.
+                    words += 1
+                    if words == 2 { return result + arguments[index...] }
+                }
+            }
+        }
+        return result
+    }
+}
+
+/// A number of bytes, as in `65536`, `512KiB`, `64MiB` or `1.5GiB`.
+package struct ByteSize: ExpressibleByArgument {
+    package let byteCount: UInt64
+
+    package init?(argument: String) {
+        let units: [(String, Double)] = [
+            ("KIB", 0x1p10), ("MIB", 0x1p20), ("GIB", 0x1p30), ("TIB", 0x1p40), ("B", 1), ("", 1),
+        ]
+        let text = argument.uppercased()
+        guard let (unit, scale) = units.first(where: { text.hasSuffix($0.0) }),
+            let number = Double(text.dropLast(unit.count)), number >= 0
+        else { return nil }
+        let bytes = number * scale
+        guard bytes < 0x1p63 else { return nil }
+        byteCount = UInt64(bytes)
+    }
+}
+
+struct GCPercent: ExpressibleByArgument {
+    /// -1 is off.
+    let value: Int
+
+    init(value: Int) { self.value = value }
+
+    init?(argument: String) {
+        if argument.lowercased() == "off" {
+            value = -1
+        } else if let number = Int(argument), (0...1_000_000).contains(number) {
+            value = number
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String { String(value) }
+}
