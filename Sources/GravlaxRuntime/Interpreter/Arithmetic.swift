@@ -1,0 +1,37 @@
+/// Arithmetic and equality on the bits of values.
+enum Arithmetic {
+    /// `%` with the sign of the dividend, as C's fmod. Both operands are numbers.
+    @inline(__always) static func remainder(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        // Positive integers below 2^31, by far the most frequent, need no floating-point division.
+        if left < 0x41E0_0000_0000_0000, right < 0x41E0_0000_0000_0000 {
+            let dividend = Int32(truncatingIfNeeded: Int(Double(bitPattern: left)))
+            let divisor = Int32(truncatingIfNeeded: Int(Double(bitPattern: right)))
+            if divisor > 0, Double(dividend).bitPattern == left, Double(divisor).bitPattern == right {
+                return Double(dividend % divisor).bitPattern
+            }
+        }
+        return remainderSlow(left, right)
+    }
+
+    @inline(never) private static func remainderSlow(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        Value(number: Double(bitPattern: left).truncatingRemainder(dividingBy: Double(bitPattern: right))).bits
+    }
+
+    /// `==`: numbers as IEEE 754 says, strings by their text, everything else by identity.
+    @inline(__always) static func areEqual(_ left: UInt64, _ right: UInt64) -> Bool {
+        if left < Value.firstTag, right < Value.firstTag {
+            return Double(bitPattern: left) == Double(bitPattern: right)
+        }
+        if left == right { return true }
+        // Only objects can be equal without being identical.
+        guard left >> 48 == 0xFFFC, right >> 48 == 0xFFFC else { return false }
+        return stringsAreEqual(left, right)
+    }
+
+    @inline(never) private static func stringsAreEqual(_ left: UInt64, _ right: UInt64) -> Bool {
+        let leftValue = Value(bits: left)
+        let rightValue = Value(bits: right)
+        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else { return false }
+        return StringObject.areEqual(leftValue.words, rightValue.words)
+    }
+}
