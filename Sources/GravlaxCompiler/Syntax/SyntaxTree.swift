@@ -123,6 +123,9 @@ package struct SyntaxTree: Sendable {
     /// The end of the text.
     package var end = Place(span: CodeSpan(start: 0, end: 0), line: 1)
 
+    /// Bound on how deep expressions and statements nest: what a recursive walk must have stack for (see DeepStack).
+    package var depth = 0
+
     package init() {}
 
     package mutating func add(_ expression: Expression, _ place: Place) -> ExpressionID {

@@ -1,0 +1,217 @@
+// Declarations and statements.
+
+extension Parser {
+    mutating func declaration() -> StatementID? {
+        let statement: StatementID?
+        if match(.class) {
+            statement = classDeclaration()
+        } else if match(.fun) {
+            statement = functionDeclaration()
+        } else if match(.var) {
+            statement = variableDeclaration()
+        } else {
+            statement = self.statement()
+        }
+        declarationEnded()
+        return statement
+    }
+
+    private mutating func add(_ statement: Statement, from start: UInt32) -> StatementID {
+        result.tree.add(statement, place(from: start))
+    }
+
+    private mutating func classDeclaration() -> StatementID {
+        let start = previous.start
+        consume(.identifier, "Expect class name.")
+        let className = name()
+        var superclass: Name?
+        if match(.less) {
+            consume(.identifier, "Expect superclass name.")
+            superclass = name()
+        }
+        consume(.leftBrace, "Expect '{' before class body.")
+        var methods: [FunctionID] = []
+        while current.kind != .rightBrace, current.kind != .end {
+            consume(.identifier, "Expect method name.")
+            methods.append(function(name()))
+        }
+        consume(.rightBrace, "Expect '}' after class body.")
+        return add(.class(className, superclass: superclass, methods: methods), from: start)
+    }
+
+    private mutating func functionDeclaration() -> StatementID {
+        let start = previous.start
+        consume(.identifier, "Expect function name.")
+        let function = function(name())
+        return add(.function(function), from: start)
+    }
+
+    /// Parameters and body.
+    private mutating func function(_ name: Name) -> FunctionID {
+        var parameters: [Name] = []
+        consume(.leftParen, "Expect '(' after function name.")
+        if current.kind != .rightParen {
+            repeat {
+                if parameters.count == 255 { fail("Can't have more than 255 parameters.", at: current) }
+                consume(.identifier, "Expect parameter name.")
+                parameters.append(self.name())
+            } while match(.comma)
+        }
+        consume(.rightParen, "Expect ')' after parameters.")
+        consume(.leftBrace, "Expect '{' before function body.")
+        let body = block()
+        let place = place(from: name.span.start)
+        return result.tree.add(
+            Function(name: name, parameters: parameters, body: body, span: place.span, line: place.line))
+    }
+
+    private mutating func variableDeclaration() -> StatementID {
+        let start = previous.start
+        consume(.identifier, "Expect variable name.")
+        return variableDeclaration(named: name(), from: start)
+    }
+
+    private mutating func variableDeclaration(named name: Name, from start: UInt32) -> StatementID {
+        let initializer = match(.equal) ? expression() : nil
+        consume(.semicolon, "Expect ';' after variable declaration.")
+        return add(.var(name, initializer), from: start)
+    }
+
+    private mutating func block() -> [StatementID] {
+        var statements: [StatementID] = []
+        guard enter() else { return statements }
+        statementDepth += 1
+        while current.kind != .rightBrace, current.kind != .end {
+            if let statement = declaration() { statements.append(statement) }
+        }
+        statementDepth -= 1
+        nesting -= 1
+        consume(.rightBrace, "Expect '}' after block.")
+        return statements
+    }
+
+    mutating func statement() -> StatementID? {
+        guard enter() else { return nil }
+        statementDepth += 1
+        maxStatementDepth = max(maxStatementDepth, statementDepth)
+        defer {
+            nesting -= 1
+            statementDepth -= 1
+        }
+        let start = current.start
+        if match(.print) {
+            let value = expression()
+            consume(.semicolon, "Expect ';' after value.")
+            return add(.print(value), from: start)
+        }
+        if match(.for) { return forStatement(from: start) }
+        if match(.if) { return ifStatement(from: start) }
+        if match(.return) { return returnStatement() }
+        if match(.while) {
+            consume(.leftParen, "Expect '(' after 'while'.")
+            let condition = expression()
+            consume(.rightParen, "Expect ')' after condition.")
+            let body = bodyStatement()
+            return add(.while(condition, body), from: start)
+        }
+        if match(.leftBrace) {
+            let statements = block()
+            return add(.block(statements), from: start)
+        }
+        return expressionStatement()
+    }
+
+    /// A statement that must be there for the tree's sake, even after an error.
+    private mutating func bodyStatement() -> StatementID {
+        let start = current.start
+        return statement() ?? add(.block([]), from: start)
+    }
+
+    private mutating func expressionStatement() -> StatementID {
+        let start = current.start
+        let value = expression()
+        consume(.semicolon, "Expect ';' after expression.")
+        return add(.expression(value), from: start)
+    }
+
+    private mutating func returnStatement() -> StatementID {
+        let keyword = name()
+        if match(.semicolon) { return add(.return(keyword, nil), from: keyword.span.start) }
+        let value = expression()
+        consume(.semicolon, "Expect ';' after return value.")
+        return add(.return(keyword, value), from: keyword.span.start)
+    }
+
+    /// `else if` chains are loops: their length is no nesting of the source.
+    private mutating func ifStatement(from start: UInt32) -> StatementID {
+        var links: [(start: UInt32, condition: ExpressionID, then: StatementID)] = []
+        var otherwise: StatementID?
+        var linkStart = start
+        while true {
+            consume(.leftParen, "Expect '(' after 'if'.")
+            let condition = expression()
+            consume(.rightParen, "Expect ')' after condition.")
+            links.append((linkStart, condition, bodyStatement()))
+            guard match(.else) else { break }
+            linkStart = current.start
+            guard match(.if) else {
+                otherwise = bodyStatement()
+                break
+            }
+            statementDepth += 1
+            if statementDepth > Self.depthLimit {
+                abandon("Too much nesting.")
+                break
+            }
+        }
+        statementDepth -= links.count - 1
+        maxStatementDepth = max(maxStatementDepth, statementDepth + links.count)
+        for link in links.reversed() {
+            otherwise = add(.if(link.condition, then: link.then, else: otherwise), from: link.start)
+        }
+        return otherwise!
+    }
+
+    private mutating func forStatement(from start: UInt32) -> StatementID {
+        consume(.leftParen, "Expect '(' after 'for'.")
+        var initializer: StatementID?
+        if match(.semicolon) {
+        } else if match(.var) {
+            let variableStart = previous.start
+            consume(.identifier, "Expect variable name.")
+            let first = name()
+            if current.kind == .comma || isWord(current, "in"), !isPanicking {
+                return forInStatement(first, from: start)
+            }
+            initializer = variableDeclaration(named: first, from: variableStart)
+        } else {
+            initializer = expressionStatement()
+        }
+        var condition: ExpressionID?
+        if !match(.semicolon) {
+            condition = expression()
+            consume(.semicolon, "Expect ';' after loop condition.")
+        }
+        var increment: ExpressionID?
+        if !match(.rightParen) {
+            increment = expression()
+            consume(.rightParen, "Expect ')' after for clauses.")
+        }
+        let body = bodyStatement()
+        return add(
+            .for(initializer: initializer, condition: condition, increment: increment, body: body), from: start)
+    }
+
+    private mutating func forInStatement(_ first: Name, from start: UInt32) -> StatementID {
+        var names = [first]
+        if match(.comma) {
+            consume(.identifier, "Expect variable name.")
+            names.append(name())
+        }
+        if isWord(current, "in") { advance() } else { fail("Expect 'in' after loop variables.", at: current) }
+        let iterable = expression()
+        consume(.rightParen, "Expect ')' after for clauses.")
+        let body = bodyStatement()
+        return add(.forIn(names, iterable, body), from: start)
+    }
+}

@@ -1,0 +1,172 @@
+// The parser: recursive descent over statements, precedence climbing over expressions.
+// It follows the book's clox step by step, its recovery included, so that the same
+// errors come out in the same order. Rules: Grammar/gravlax.ebnf.
+//
+// Chains (`a + b + …`, `a.b.c`, `else if`) are loops here; what nests in brackets or
+// blocks recurses, up to `nestingLimit`. Errors leave `nil` in the tree.
+
+/// What parsing a text gives.
+package struct ParseResult: Sendable {
+    /// Partial where there are errors.
+    package internal(set) var tree = SyntaxTree()
+    package internal(set) var diagnostics: [Diagnostic] = []
+    /// For each diagnostic, where the declaration before it ended: an error after that silences it.
+    var quietSince: [UInt32] = []
+    /// Byte ranges in which the parser was recovering from each diagnostic.
+    var recoveries: [Range<UInt32>] = []
+
+    /// The parser's errors and the resolver's, as one pass over the text would report them.
+    package func merging(_ semantic: [Diagnostic]) -> [Diagnostic] {
+        if diagnostics.isEmpty { return semantic }
+        let heard = semantic.filter { error in !recoveries.contains { $0.contains(error.span.start) } }
+        var all = heard
+        for (error, since) in zip(diagnostics, quietSince)
+        where !heard.contains(where: { $0.span.start >= since && $0.span.start < error.span.start }) {
+            all.append(error)
+        }
+        return all.enumerated().sorted {
+            ($0.element.span.start, $0.offset) < ($1.element.span.start, $1.offset)
+        }.map(\.element)
+    }
+}
+
+package struct Parser {
+    /// Brackets, blocks and operators inside one another.
+    package static let nestingLimit = 1000
+    /// Levels of the tree, long chains included.
+    package static let depthLimit = 150_000
+
+    let bytes: UnsafeBufferPointer<UInt8>
+    var scanner: Scanner
+    var current = Token(kind: .end, start: 0, end: 0, line: 1)
+    var previous = Token(kind: .end, start: 0, end: 0, line: 1)
+    var result = ParseResult()
+    var isPanicking = false
+    var nesting = 0
+    var statementDepth = 0
+    var maxStatementDepth = 0
+    /// Depth of each expression of the tree.
+    var depths: [Int32] = []
+    private var lastSynchronised: UInt32 = 0
+
+    /// Parses a text. Any thread may call it; it needs next to nothing of that thread's stack.
+    package static func parse(_ bytes: [UInt8]) -> ParseResult {
+        if bytes.count >= Int(Int32.max) {
+            return rejecting("The source text is too long.", at: 0, in: [])
+        }
+        if let offset = UTF8Check.firstInvalidOffset(in: bytes) {
+            return rejecting("The source text is not valid UTF-8 (byte \(offset)).", at: offset, in: bytes)
+        }
+        return DeepStack.run(depth: 3 * nestingLimit) {
+            bytes.withUnsafeBufferPointer { buffer in
+                var parser = Parser(buffer)
+                parser.program()
+                return parser.result
+            }
+        }
+    }
+
+    private static func rejecting(_ message: String, at offset: Int, in bytes: [UInt8]) -> ParseResult {
+        var result = ParseResult()
+        let line = bytes[..<min(offset, bytes.count)].reduce(into: UInt32(1)) { if $1 == 10 { $0 += 1 } }
+        let start = UInt32(offset)
+        result.diagnostics = [
+            Diagnostic(message, at: .lexical, span: CodeSpan(start: start, end: start + 1), line: line)
+        ]
+        result.quietSince = [0]
+        return result
+    }
+
+    private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        self.bytes = bytes
+        scanner = Scanner(bytes)
+    }
+
+    private mutating func program() {
+        advance()
+        while current.kind != .end {
+            if let statement = declaration() { result.tree.body.append(statement) }
+        }
+        if isPanicking { synchronize() }
+        result.tree.end = Place(span: current.span, line: current.line)
+        result.tree.depth = Int(depths.max() ?? 0) + maxStatementDepth
+    }
+
+    // MARK: Tokens
+
+    mutating func advance() {
+        previous = current
+        while true {
+            current = scanner.next()
+            if current.kind != .error { return }
+            fail(scanner.message, at: current)
+        }
+    }
+
+    mutating func match(_ kind: TokenKind) -> Bool {
+        if current.kind != kind { return false }
+        advance()
+        return true
+    }
+
+    mutating func consume(_ kind: TokenKind, _ message: String) {
+        if current.kind == kind { advance() } else { fail(message, at: current) }
+    }
+
+    func text(_ token: Token) -> String {
+        String(decoding: bytes[Int(token.start)..<Int(token.end)], as: UTF8.self)
+    }
+
+    /// `previous` as a name.
+    func name() -> Name { Name(text(previous), span: previous.span, line: previous.line) }
+
+    func isWord(_ token: Token, _ word: StaticString) -> Bool {
+        token.kind == .identifier && Int(token.end - token.start) == word.utf8CodeUnitCount
+            && (0..<word.utf8CodeUnitCount).allSatisfy { bytes[Int(token.start) + $0] == word.utf8Start[$0] }
+    }
+
+    func place(from start: UInt32) -> Place {
+        Place(span: CodeSpan(start: start, end: max(start, previous.end)), line: previous.line)
+    }
+
+    // MARK: Errors
+
+    mutating func fail(_ message: String, at token: Token) {
+        if isPanicking { return }
+        isPanicking = true
+        let location: Diagnostic.Location =
+            switch token.kind {
+            case .end: .end
+            case .error: .lexical
+            default: .token(text(token))
+            }
+        result.diagnostics.append(Diagnostic(message, at: location, span: token.span, line: token.line))
+        result.quietSince.append(lastSynchronised)
+        result.recoveries.append(token.start..<UInt32.max)
+    }
+
+    mutating func synchronize() {
+        isPanicking = false
+        if let last = result.recoveries.popLast() {
+            result.recoveries.append(last.lowerBound..<max(last.lowerBound, previous.end))
+        }
+        while current.kind != .end, previous.kind != .semicolon {
+            switch current.kind {
+            case .class, .fun, .var, .for, .if, .while, .print, .return: return
+            default: advance()
+            }
+        }
+    }
+
+    /// Gives up: whatever follows is not worth a message.
+    mutating func abandon(_ message: String) {
+        fail(message, at: previous)
+        current = Token(kind: .end, start: UInt32(bytes.count), end: UInt32(bytes.count), line: previous.line)
+        scanner = Scanner(UnsafeBufferPointer(rebasing: bytes[bytes.count...]))
+    }
+
+    mutating func declarationEnded() {
+        if isPanicking { synchronize() }
+        lastSynchronised = previous.end
+    }
+}
