@@ -38,34 +38,6 @@ struct MemoryOptions: ParsableArguments {
 
 package enum StatisticsFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
-
-    /// `--stats` may stand without a value; the parser wants one. Rewrites the options of the command
-    /// line, which end where the program's own arguments begin.
-    package static func withExplicitValues(_ arguments: [String]) -> [String] {
-        var result: [String] = []
-        var words = 0
-        var index = 0
-        while index < arguments.count {
-            let argument = arguments[index]
-            index += 1
-            if argument == "--" {
-                return result + arguments[(index - 1)...]
-            } else if argument == "--stats" {
-                result.append("--stats=text")
-            } else {
-                result.append(argument)
-                if ["-e", "--evaluate", "--diagnostics", "--memory-limit", "--gc-percent"].contains(argument) {
-                    if index < arguments.count { result.append(arguments[index]) }
-                    index += 1
-                } else if argument == "-" || !argument.hasPrefix("-") {
-                    // The command, then its file.
-                    words += 1
-                    if words == 2 { return result + arguments[index...] }
-                }
-            }
-        }
-        return result
-    }
 }
 
 /// A number of bytes, as in `65536`, `512KiB`, `64MiB` or `1.5GiB`.

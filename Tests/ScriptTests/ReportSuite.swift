@@ -67,14 +67,15 @@ struct ReportSuite {
     }
 
     @Test(arguments: [
-        (["run", "--stats", "a.lox"], ["run", "--stats=text", "a.lox"]),
-        (["run", "a.lox", "--stats"], ["run", "a.lox", "--stats"]),
+        (["run", "--stats", "a.lox"], ["run", "--stats=text", "--", "a.lox"]),
+        (["run", "a.lox", "--stats"], ["run", "--", "a.lox", "--stats"]),
         (["--stats", "-e", "--stats"], ["--stats=text", "-e", "--stats"]),
-        (["run", "--memory-limit", "1", "--stats", "-"], ["run", "--memory-limit", "1", "--stats=text", "-"]),
+        (["run", "--memory-limit", "1", "--stats", "-", "-"], ["run", "--memory-limit", "1", "--stats=text", "--", "-", "-"]),
         (["run", "--stats=json", "--", "--stats"], ["run", "--stats=json", "--", "--stats"]),
+        (["check", "a.lox", "--diagnostics", "lox"], ["check", "a.lox", "--diagnostics", "lox"]),
     ])
-    func plainStatisticsMeanText(arguments: [String], result: [String]) {
-        #expect(StatisticsFormat.withExplicitValues(arguments) == result)
+    func argumentsAreNormalized(arguments: [String], result: [String]) {
+        #expect(ArgumentLine.normalized(arguments) == result)
     }
 
     @Test func debugModes() throws {
