@@ -1,4 +1,4 @@
-// From a syntax tree to a program.
+// From source text to a program.
 
 /// How to compile.
 package struct CompilerOptions: Sendable {
@@ -17,23 +17,40 @@ package struct CompileErrors: Error, Sendable {
     package init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
 }
 
-/// The compiler behind the parser.
+/// The compiler.
 package enum Compiler {
-    /// Compiles a parsed text.
+    /// Compiles a source text.
+    ///
+    /// - Parameters:
+    ///   - source: UTF-8; anything else is a compile error.
+    ///   - name: of the text, for errors and traces.
+    ///   - globalNames: the global slots that exist already; the program's list extends it.
+    /// - Throws: all errors of parser and resolver, as clox would report them.
+    /// - Complexity: linear in the size of the text. Any thread may call it; it brings a stack of its own where the tree is deep.
+    package static func compile(
+        source: [UInt8], name: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
+    ) throws(CompileErrors) -> Program {
+        let parsed = Parser.parse(source)
+        let result: Result<Program, CompileErrors> = onDeepStack(parsed.tree) {
+            Result { () throws(CompileErrors) in
+                if parsed.diagnostics.isEmpty {
+                    return try compile(parsed.tree, sourceName: name, globalNames: globalNames, options: options)
+                }
+                throw CompileErrors(parsed.merging(Resolver.resolve(parsed.tree).1))
+            }
+        }
+        return try result.get()
+    }
+
+    /// Compiles a parsed text that has no errors of grammar.
     ///
     /// Recursion is as deep as the tree: call it with a stack that fits the nesting.
-    /// - Parameters:
-    ///   - globalNames: the global slots that exist already; the program's list extends it.
-    ///   - parserDiagnostics: what the parser found; with any, nothing is generated.
     /// - Complexity: linear in the size of the tree.
     package static func compile(
-        _ tree: SyntaxTree, sourceName: String, globalNames: [String], options: CompilerOptions = CompilerOptions(),
-        parserDiagnostics: [Diagnostic] = []
+        _ tree: SyntaxTree, sourceName: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws(CompileErrors) -> Program {
-        let (resolution, resolverDiagnostics) = Resolver.resolve(tree)
-        if !parserDiagnostics.isEmpty || !resolverDiagnostics.isEmpty {
-            throw CompileErrors((parserDiagnostics + resolverDiagnostics).sorted { $0.span.start < $1.span.start })
-        }
+        let (resolution, diagnostics) = Resolver.resolve(tree)
+        if !diagnostics.isEmpty { throw CompileErrors(diagnostics) }
         var generator = Generator(tree: tree, resolution: resolution, globalNames: globalNames, options: options)
         let program = generator.generateScript(name: sourceName)
         if !generator.diagnostics.isEmpty { throw CompileErrors(generator.diagnostics) }
@@ -42,5 +59,12 @@ package enum Compiler {
             precondition(failures.isEmpty, "the generator made code that does not verify: \(failures[0])")
         #endif
         return program
+    }
+
+    /// A tree this deep fits any thread's stack, the 512 KiB of a secondary one included.
+    private static var depthForAnyStack: Int { 24 }
+
+    private static func onDeepStack<Value>(_ tree: SyntaxTree, _ body: () -> Value) -> Value {
+        tree.depth <= depthForAnyStack ? body() : DeepStack.run(depth: tree.depth, body)
     }
 }
