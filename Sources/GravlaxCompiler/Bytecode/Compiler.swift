@@ -62,9 +62,18 @@ package enum Compiler {
     }
 
     /// A tree this deep fits any thread's stack, the 512 KiB of a secondary one included.
-    private static var depthForAnyStack: Int { 24 }
+    private static var depthForAnyStack: Int { 12 }
+
+    /// The generator's frames a level of the tree, in units of those DeepStack counts with.
+    private static var framesPerLevel: Int {
+        #if DEBUG
+            4
+        #else
+            1
+        #endif
+    }
 
     private static func onDeepStack<Value>(_ tree: SyntaxTree, _ body: () -> Value) -> Value {
-        tree.depth <= depthForAnyStack ? body() : DeepStack.run(depth: tree.depth, body)
+        tree.depth <= depthForAnyStack ? body() : DeepStack.run(depth: tree.depth * framesPerLevel, body)
     }
 }

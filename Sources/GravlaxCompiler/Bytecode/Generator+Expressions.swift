@@ -270,7 +270,7 @@ extension Generator {
         finish(target, base)
     }
 
-    // MARK: Calls; the result is in R[base], which the caller of these counts
+    // MARK: Calls; the result is pushed
 
     private mutating func call(_ callee: ExpressionID, _ arguments: [ExpressionID], at place: Place) {
         let base = top
@@ -289,6 +289,8 @@ extension Generator {
             for argument in arguments { expression(argument, into: .push) }
             emit(.call, a: base, b: arguments.count, at: place)
         }
+        // The callee's frame lay over the arguments; only the result is left.
+        builder.release(to: base + 1)
     }
 
     private mutating func pushSuperReceiver(_ keyword: Name) {
