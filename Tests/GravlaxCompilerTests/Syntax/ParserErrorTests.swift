@@ -1,0 +1,74 @@
+import Testing
+
+import GravlaxCompiler
+
+/// Errors of grammar, in the words and the order of clox.
+@Suite struct ParserErrorTests {
+    private func errors(_ text: String) -> [String] { Parser.parse(Array(text.utf8)).diagnostics.map(\.loxText) }
+
+    @Test(arguments: [
+        ("print ;", ["[line 1] Error at ';': Expect expression."]),
+        ("print 1", ["[line 1] Error at end: Expect ';' after value."]),
+        ("f(1;", ["[line 1] Error at ';': Expect ')' after arguments."]),
+        ("a + b = c;", ["[line 1] Error at '=': Invalid assignment target."]),
+        ("\"abc", ["[line 1] Error: Unterminated string.", "[line 1] Error at end: Expect expression."]),
+        ("var 1;", ["[line 1] Error at '1': Expect variable name."]),
+        ("class 1 {}", ["[line 1] Error at '1': Expect class name."]),
+        ("class A 1;", ["[line 1] Error at '1': Expect '{' before class body.", "[line 1] Error at end: Expect '}' after block."]),
+        ("a.;", ["[line 1] Error at ';': Expect property name after '.'."]),
+        ("(1;", ["[line 1] Error at ';': Expect ')' after expression."]),
+        ("[1;", ["[line 1] Error at ';': Expect ']' after list elements."]),
+        ("a[1;", ["[line 1] Error at ';': Expect ']' after index."]),
+        ("print {1};", ["[line 1] Error at '}': Expect ':' after map key."]),
+        ("{ print 1;", ["[line 1] Error at end: Expect '}' after block."]),
+        ("for (var a, b c) 1;", ["[line 1] Error at 'c': Expect 'in' after loop variables."]),
+        ("print \"\\q\";", ["[line 1] Error: Invalid escape sequence in string."]),
+        ("print ;\nprint ;", ["[line 1] Error at ';': Expect expression.", "[line 2] Error at ';': Expect expression."]),
+    ]) func messages(text: String, expected: [String]) {
+        // The first is what matters; recovery is compared in full where nothing else can go wrong.
+        #expect(errors(text).first == expected.first)
+        if text.hasPrefix("print") { #expect(errors(text) == expected) }
+    }
+
+    @Test(arguments: [
+        "var in = 1; for (var in in in) print in;", "for (var k, v in {1: 2, \"a\": [1, 2]}) print k;",
+        "a[1][2] = b.c = 3;", "class A < B { init(x) { super.init(x); this.y = x; } }",
+        "{ var a; } if (a) b(); else if (c) d(); else e();", "for (;;) {}", "print \"é🐟\\u{1F41F}\";",
+    ]) func accepts(text: String) { #expect(errors(text) == []) }
+
+    @Test func notUTF8() {
+        #expect(
+            Parser.parse([10, 0x31, 0xFF]).diagnostics.map(\.loxText)
+                == ["[line 2] Error: The source text is not valid UTF-8 (byte 2)."])
+    }
+
+    @Test(arguments: ["(", "[", "{", "-", "!", "f(", "if (a) ", "while (a) ", "a = ", "fun f() {", "class A { m() {"])
+    func deepNestingIsAnError(piece: String) {
+        #expect(errors(String(repeating: piece, count: 200_000)).first?.hasSuffix("Too much nesting.") == true)
+    }
+
+    @Test(arguments: [("1", " + 1"), ("a", ".b"), ("a", " and a"), ("a", "[0]"), ("a", "()")])
+    func longChains(start: String, link: String) {
+        let result = Parser.parse(Array((start + String(repeating: link, count: 100_000) + ";").utf8))
+        #expect(result.diagnostics == [])
+        #expect(result.tree.depth > 100_000)
+    }
+
+    @Test func randomTokensNeverCrash() {
+        var state: UInt64 = 42
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let words = [
+            "(", ")", "{", "}", "[", "]", ",", ".", "-", "+", ";", ":", "/", "*", "%", "!", "!=", "=", "==", "<", "a", "in",
+            "\"s\"", "\"", "1.5", "and", "class", "else", "for", "fun", "if", "nil", "or", "print", "return", "super",
+            "this", "var", "while", "\n", "é", "\0", "\\",
+        ]
+        for _ in 0..<2000 {
+            let text = (0..<random(60)).map { _ in words[random(words.count)] }.joined(separator: " ")
+            _ = Parser.parse(Array(text.utf8))
+            _ = Parser.parse((0..<random(60)).map { _ in UInt8(truncatingIfNeeded: random(256)) })
+        }
+    }
+}
