@@ -1,0 +1,119 @@
+import Foundation
+import GravlaxCompiler
+import Testing
+
+/// The grammar file, executed: what it derives parses, and its rules are the parser's functions.
+@Suite struct GrammarTests {
+    fileprivate indirect enum Rule {
+        case text(String), rule(String), token(String)
+        case sequence([Rule]), choice([Rule]), many(Rule), optional(Rule)
+    }
+
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    fileprivate static func read() throws -> [String: Rule] {
+        var text = try String(contentsOf: root.appendingPathComponent("Grammar/gravlax.ebnf"), encoding: .utf8)
+        while let open = text.range(of: "(*"), let close = text.range(of: "*)") { text.removeSubrange(open.lowerBound..<close.upperBound) }
+        let pattern = /"[^"]*"|[A-Za-z]+|[=;|{}()\[\]]/
+        let words = text.matches(of: pattern).map { String($0.output) }
+        var position = 0
+        func choice() -> Rule {
+            var options: [Rule] = []
+            repeat {
+                if !options.isEmpty { position += 1 }
+                options.append(sequence())
+            } while words[position] == "|"
+            return options.count == 1 ? options[0] : .choice(options)
+        }
+        func sequence() -> Rule {
+            var parts: [Rule] = []
+            while !["|", ";", ")", "]", "}"].contains(words[position]) {
+                let word = words[position]
+                position += 1
+                switch word {
+                case "{", "[", "(":
+                    let inner = choice()
+                    position += 1
+                    parts.append(word == "{" ? .many(inner) : word == "[" ? .optional(inner) : inner)
+                case _ where word.hasPrefix("\""): parts.append(.text(String(word.dropFirst().dropLast())))
+                default: parts.append(word == word.uppercased() ? .token(word) : .rule(word))
+                }
+            }
+            return .sequence(parts)
+        }
+        var rules: [String: Rule] = [:]
+        while position < words.count {
+            let name = words[position]
+            position += 2
+            rules[name] = choice()
+            position += 1
+        }
+        return rules
+    }
+
+    fileprivate struct Deriver {
+        let rules: [String: Rule]
+        var state: UInt64
+        var output: [String] = []
+
+        mutating func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+
+        mutating func derive(_ rule: Rule, fuel: Int) {
+            switch rule {
+            case .text(let text): output.append(text)
+            case .token("NUMBER"): output.append(["0", "1.5", "123456789012345678901"][random(3)])
+            case .token("STRING"): output.append(["\"\"", "\"a b\"", "\"\\n\\u{1F41F}\""][random(3)])
+            case .token: output.append(["a", "in", "_b1", "classy"][random(4)])
+            case .rule(let name):
+                // Out of fuel, the shortest text of the rule ends the derivation.
+                let short = ["declaration": "a ;", "statement": "a ;", "expression": "a", "unary": "a", "or": "a"]
+                if fuel <= 0, let text = short[name] { output.append(text) } else { deriveRule(name, fuel: fuel - 1) }
+            case .sequence(let parts): for part in parts { derive(part, fuel: fuel) }
+            case .choice(let options): derive(options[random(options.count)], fuel: fuel)
+            case .many(let inner): for _ in 0..<(fuel > 0 ? [0, 0, 0, 1, 2][random(5)] : 0) { derive(inner, fuel: fuel) }
+            case .optional(let inner): if fuel > 0, random(2) == 0 { derive(inner, fuel: fuel) }
+            }
+        }
+
+        /// Replaces an expression statement that would begin with a map, as the grammar's remark demands.
+        private mutating func deriveRule(_ name: String, fuel: Int) {
+            let start = output.count
+            derive(rules[name]!, fuel: fuel)
+            if name == "expressionStatement", output[start] == "{" {
+                output.replaceSubrange(start..., with: ["a", ";"])
+            }
+        }
+    }
+
+    @Test func derivedProgramsParse() throws {
+        let rules = try Self.read()
+        for seed in 0..<500 {
+            var deriver = Deriver(rules: rules, state: UInt64(seed))
+            deriver.derive(.many(.rule("declaration")), fuel: 24)
+            let text = deriver.output.joined(separator: " ")
+            let diagnostics = Parser.parse(Array(text.utf8)).diagnostics.filter { $0.message != "Too much nesting." }
+            #expect(diagnostics.isEmpty, "\(diagnostics.first?.loxText ?? "") in: \(text.prefix(2000))")
+        }
+    }
+
+    @Test func rulesAreFunctionsOfTheParser() throws {
+        let folder = Self.root.appendingPathComponent("Sources/GravlaxCompiler/Syntax")
+        let source = try ["Parser.swift", "Parser+Statements.swift", "Parser+Expressions.swift"].map {
+            try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)
+        }.joined()
+        // The levels of binary operators are one function and a table of precedences.
+        let levels = ["or", "and", "equality", "comparison", "term", "factor", "unary", "call"]
+        let precedences = source.split(separator: "\n").first { $0.contains("case none, assignment") } ?? ""
+        for name in try Self.read().keys where name != "target" {
+            if levels.contains(name) {
+                #expect(precedences.contains(name))
+            } else {
+                #expect(source.contains("func \(name)("), "\(name)")
+            }
+        }
+    }
+}
