@@ -1,0 +1,251 @@
+// The span record: a run of pages, the size of the objects in it, and the bits
+// that say which of them are allocated and which are marked. Records live in
+// raw memory, are recycled without losing their generation, and are touched
+// field by field only. Overview: Allocation/Malloc.swift.
+
+import Synchronization
+
+/// What a span's pages are used for.
+///
+///     dead ──allocSpan──▶ inUse  (objects, swept by the collector)
+///      ▲  └──allocSpan──▶ manual (stacks, work buffers: nobody scans them)
+///      └────freeSpan─────┘
+package enum MSpanState: UInt8, Sendable {
+    case dead = 0
+    case inUse = 1
+    case manual = 2
+}
+
+package typealias MSpanRef = UnsafeMutablePointer<MSpan>
+
+/// - Source: Go 1.14 mheap.go, mspan.
+///
+/// Unless a field says otherwise it is written by whoever owns the span: the
+/// thread that initialises it before `state` is published, then the processor
+/// cache that holds it, or the one sweeper that claimed it through `sweepgen`.
+package struct MSpan: ~Copyable {
+    /// Links and owner of the list the span is in. Under the list's lock.
+    package var next: MSpanRef?
+    package var previous: MSpanRef?
+    package var list: UnsafeMutablePointer<MSpanList>?
+
+    package var startAddress: UInt
+    package var pageCount: UInt
+    /// End of the usable objects.
+    package var limit: UInt
+    /// Bytes of one object; of a large object's span: all of its bytes.
+    package var elemSize: UInt
+
+    /// The bits of `allocCache` stand for objects from `freeIndex` on, inverted: 1 is free.
+    /// Bits for objects past `elemCount` are clear.
+    package var allocCache: UInt64
+    /// Objects below are allocated; the one at it is the next candidate.
+    package var freeIndex: UInt32
+    /// Where the next 64-bit window of `allocBits` begins; a multiple of 64.
+    package var allocWindow: UInt32
+    package var elemCount: UInt32
+    /// Live objects as of the last sweep or refill; a cached span derives what it handed out since.
+    package var allocCount: UInt32
+    /// Bits of the current window withheld from `allocCache` so that the next
+    /// allocation takes the slow path, aligned as `allocCache` was at `withheldFrom`.
+    package var withheldCache: UInt64
+    package var withheldFrom: UInt32
+
+    /// The generation. With h the heap's `sweepgen`, which rises by 2 a cycle:
+    ///
+    ///     h − 2   needs sweeping
+    ///     h − 1   is being swept
+    ///     h       is swept and ready
+    ///     h + 1   was cached before the sweep began and needs sweeping
+    ///     h + 3   was swept and then cached
+    ///
+    /// h−2 → h−1 is a compare-and-swap: it makes its winner the owner. The
+    /// store that ends a sweep releases, and every load that acts on h acquires.
+    package let sweepgen: Atomic<UInt32>
+    /// Published last when a span is made and withdrawn first when it goes.
+    package let stateBits: Atomic<UInt8>
+    package var spanClass: SpanClass
+    /// The memory may be dirty and is cleared before an object is handed out.
+    package var needZero: Bool
+    /// Division of an offset by `elemSize`; all 0 for a large object.
+    package var divShift: UInt8
+    package var divShift2: UInt8
+    package var divMul: UInt32
+    package var baseMask: UInt16
+
+    package var allocBits: UnsafeMutablePointer<UInt8>?
+    /// Marks of the cycle in progress; become `allocBits` at the sweep. The bytes are atomic.
+    package var gcmarkBits: UnsafeMutablePointer<UInt8>?
+
+    /// Objects of a manual span's user; the heap only resets it.
+    package var manualFreeList: UInt
+    /// Specials sorted by offset, then kind. Under `specialLock`.
+    package var specials: UnsafeMutablePointer<Special>?
+    package let specialLock: Atomic<UInt32>
+}
+
+extension UnsafeMutablePointer where Pointee == MSpan {
+    @inlinable @inline(__always)
+    package var state: MSpanState {
+        unsafeBitCast(pointee.stateBits.load(ordering: .acquiring), to: MSpanState.self)
+    }
+
+    package func setState(_ state: MSpanState) {
+        pointee.stateBits.store(state.rawValue, ordering: .releasing)
+    }
+
+    /// - Source: Go 1.14 mheap.go, (*mspan).base.
+    @inlinable @inline(__always)
+    package var base: UInt { pointee.startAddress }
+
+    /// Bytes of one object, how many fit, and their bytes together.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mspan).layout.
+    package var layout: (size: UInt, count: UInt, total: UInt) {
+        let total = pointee.pageCount << UInt(HeapConstants.pageShift)
+        let size = pointee.elemSize
+        return (size, size > 0 ? total / size : 0, total)
+    }
+
+    /// Resets everything except the generation and the division fields.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mspan).init.
+    package func initialize(base: UInt, pageCount: UInt) {
+        pointee.next = nil
+        pointee.previous = nil
+        pointee.list = nil
+        pointee.startAddress = base
+        pointee.pageCount = pageCount
+        pointee.limit = 0
+        pointee.elemSize = 0
+        pointee.allocCache = 0
+        pointee.freeIndex = 0
+        pointee.allocWindow = 0
+        pointee.elemCount = 0
+        pointee.allocCount = 0
+        pointee.withheldCache = 0
+        pointee.withheldFrom = 0
+        pointee.spanClass = SpanClass(rawValue: 0)
+        pointee.needZero = false
+        pointee.allocBits = nil
+        pointee.gcmarkBits = nil
+        pointee.manualFreeList = 0
+        pointee.specials = nil
+        pointee.specialLock.store(0, ordering: .relaxed)
+        setState(.dead)
+    }
+
+    /// The index of the object that `address` points into.
+    @inlinable @inline(__always)
+    package func objectIndex(of address: UInt) -> UInt {
+        let offset = address &- pointee.startAddress
+        return ((offset &>> UInt(pointee.divShift)) &* UInt(pointee.divMul)) &>> UInt(pointee.divShift2)
+    }
+
+    /// Refills `allocCache` from the window of `allocBits` at `allocWindow`.
+    /// Returns false when the span has no further window: it is full.
+    ///
+    /// - Source: Go 1.14 mbitmap.go, (*mspan).refillAllocCache and nextFreeIndex.
+    package func loadNextWindow() -> Bool {
+        var window = pointee.allocWindow
+        let count = pointee.elemCount
+        while window < count {
+            let words = UnsafeRawPointer(pointee.allocBits!).assumingMemoryBound(to: UInt64.self)
+            var free = ~words[Int(window >> 6)]
+            if count - window < 64 { free &= (1 &<< UInt64(count - window)) &- 1 }
+            pointee.freeIndex = window
+            window += 64
+            pointee.allocWindow = window
+            if free != 0 {
+                pointee.allocCache = free
+                return true
+            }
+        }
+        pointee.allocCache = 0
+        pointee.freeIndex = count
+        pointee.allocWindow = window
+        return false
+    }
+
+    /// Starts over at the first object, after `allocBits` changed.
+    package func resetAllocation() {
+        pointee.freeIndex = 0
+        pointee.allocWindow = 0
+        pointee.allocCache = 0
+        pointee.withheldCache = 0
+    }
+
+    /// Gives back the bits that were withheld to force a slow path.
+    package func restoreWithheld() {
+        let withheld = pointee.withheldCache
+        if withheld == 0 { return }
+        pointee.withheldCache = 0
+        pointee.allocCache = withheld &>> UInt64(pointee.freeIndex - pointee.withheldFrom)
+    }
+
+    /// Leaves just the next free slot in `allocCache`, so that the allocation after it is slow.
+    package func withholdAllButNext() {
+        restoreWithheld()
+        let cache = pointee.allocCache
+        if cache == 0 { return }
+        let next = cache & (0 &- cache)
+        if cache == next { return }
+        pointee.withheldFrom = pointee.freeIndex
+        pointee.withheldCache = cache & ~next
+        pointee.allocCache = next
+    }
+
+    /// Free objects that the current owner could still hand out.
+    package var freeCount: UInt32 {
+        var count = UInt32((pointee.allocCache | pendingWithheld).nonzeroBitCount)
+        var window = pointee.allocWindow
+        let total = pointee.elemCount
+        let words = UnsafeRawPointer(pointee.allocBits!).assumingMemoryBound(to: UInt64.self)
+        while window < total {
+            var free = ~words[Int(window >> 6)]
+            if total - window < 64 { free &= (1 &<< UInt64(total - window)) &- 1 }
+            count += UInt32(free.nonzeroBitCount)
+            window += 64
+        }
+        return count
+    }
+
+    private var pendingWithheld: UInt64 {
+        pointee.withheldCache == 0
+            ? 0 : pointee.withheldCache &>> UInt64(pointee.freeIndex - pointee.withheldFrom)
+    }
+
+    /// Whether the object at `index` is not allocated, for a span that nobody allocates from meanwhile.
+    package func isFree(_ index: UInt) -> Bool {
+        if index < UInt(pointee.freeIndex) { return false }
+        return pointee.allocBits![Int(index >> 3)] & (1 << (index & 7)) == 0
+    }
+
+    /// Popcount of the marks.
+    package var markedCount: UInt32 {
+        let words = UnsafeRawPointer(pointee.gcmarkBits!).assumingMemoryBound(to: UInt64.self)
+        var count = 0
+        for index in 0..<Int((pointee.elemCount + 63) >> 6) { count += words[index].nonzeroBitCount }
+        return UInt32(count)
+    }
+
+    @inlinable @inline(__always)
+    package func markByte(_ index: UInt) -> UnsafeMutablePointer<Atomic<UInt8>> {
+        UnsafeMutableRawPointer(pointee.gcmarkBits.unsafelyUnwrapped + Int(index >> 3))
+            .assumingMemoryBound(to: Atomic<UInt8>.self)
+    }
+
+    @inlinable @inline(__always)
+    package func isMarked(_ index: UInt) -> Bool {
+        markByte(index).pointee.load(ordering: .relaxed) & (1 << UInt8(truncatingIfNeeded: index & 7)) != 0
+    }
+
+    /// Sets the mark and tells whether it was new. Any thread, while marking.
+    @inlinable @inline(__always)
+    package func setMarked(_ index: UInt) -> Bool {
+        let byte = markByte(index)
+        let mask: UInt8 = 1 << UInt8(truncatingIfNeeded: index & 7)
+        if byte.pointee.load(ordering: .relaxed) & mask != 0 { return false }
+        return byte.pointee.bitwiseOr(mask, ordering: .relaxed).oldValue & mask == 0
+    }
+}
