@@ -1,0 +1,52 @@
+/// How this heap's words are decoded: a word is a pointer when
+/// `word & mask == match`, and its address is `word & addressMask`.
+public struct WordEncoding: Sendable {
+    public var mask: UInt64
+    public var match: UInt64
+    public var addressMask: UInt64
+
+    public init(mask: UInt64, match: UInt64, addressMask: UInt64) {
+        self.mask = mask
+        self.match = match
+        self.addressMask = addressMask
+    }
+
+    /// Words are plain addresses; 0 is no pointer (it never lies in the heap).
+    public static let plainAddresses = WordEncoding(
+        mask: 0xFFFF_0000_0000_0007, match: 0, addressMask: 0x0000_FFFF_FFFF_FFFF)
+}
+
+/// Checks and provocations, all usable in a release build.
+public struct DebugModes: Sendable {
+    /// Before sweeping, with the world stopped, check the marks, every span and every statistic.
+    public var verify = false
+    /// Start a cycle every this many allocations; 0 = off.
+    public var stress = 0
+    /// Fill freed slots with a pattern that no program can mistake for a value.
+    public var clobberFree = false
+    /// Sweep with the world stopped too.
+    public var stopTheWorld = false
+
+    public init() {}
+}
+
+/// What a heap is made with.
+public struct HeapConfiguration: Sendable {
+    public var encoding: WordEncoding
+    /// Bytes the heap may have ready at most: `heapSys − heapReleased`, stacks
+    /// and committed metadata together. nil = no limit.
+    public var budget: UInt64?
+    /// Percentage that the heap may grow beyond what was live before the next cycle; negative = never collect by itself.
+    public var gcPercent = 100
+    /// Threads that sweep in the background; 0 leaves all sweeping to allocation.
+    public var backgroundSweepers = 1
+    public var debug = DebugModes()
+
+    public init(encoding: WordEncoding = .plainAddresses) { self.encoding = encoding }
+}
+
+/// Why the heap refused.
+public enum HeapError: Error, Equatable, Sendable {
+    /// The system or the budget refused memory.
+    case outOfMemory
+}

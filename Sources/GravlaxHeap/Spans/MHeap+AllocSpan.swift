@@ -1,0 +1,254 @@
+// Getting and giving back runs of pages: the only way memory enters and leaves spans.
+
+import Synchronization
+
+/// What a run of pages is wanted for.
+package enum SpanPurpose {
+    case objects(SpanClass)
+    /// Stacks and the like; the counter gets the bytes.
+    case manual(SystemStatistic)
+}
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    /// A span of `pageCount` pages for objects of `spanClass`, cleared if
+    /// `needZero` asks and the memory may be dirty. nil when memory was refused.
+    ///
+    /// Sweeps in proportion first, so that a growing heap reuses before it grows.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).alloc.
+    package func alloc(
+        _ pageCount: UInt, _ spanClass: SpanClass, needZero: Bool, _ mutator: MutatorRef?
+    ) -> MSpanRef? {
+        if pointee.sweepDone.load(ordering: .acquiring) == 0 { reclaim(pageCount) }
+        guard let span = allocSpan(pageCount, .objects(spanClass), mutator) else { return nil }
+        if needZero, span.pointee.needZero {
+            UnsafeMutableRawPointer(bitPattern: span.base)!
+                .initializeMemory(as: UInt8.self, repeating: 0, count: Int(pageCount) << HeapConstants.pageShift)
+            span.pointee.needZero = false
+        }
+        return span
+    }
+
+    /// Pages that the collector neither scans nor frees. nil when memory was refused.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).allocManual.
+    package func allocManual(_ pageCount: UInt, _ statistic: SystemStatistic, _ mutator: MutatorRef?) -> MSpanRef? {
+        allocSpan(pageCount, .manual(statistic), mutator)
+    }
+
+    /// - Source: Go 1.14 mheap.go, (*mheap).allocSpan.
+    private func allocSpan(_ pageCount: UInt, _ purpose: SpanPurpose, _ mutator: MutatorRef?) -> MSpanRef? {
+        var base: UInt = 0
+        var scavenged: UInt = 0
+        var span: MSpanRef? = nil
+        if let mutator, pageCount < PageCache.pageCount / 4 {
+            if mutator.pointee.pageCache.isEmpty {
+                pointee.lock.withLock { mutator.pointee.pageCache = pointee.pages.allocToCache() }
+            }
+            (base, scavenged) = mutator.pointee.pageCache.alloc(pageCount: pageCount)
+            if base != 0 { span = mutator.takeSpanRecord() }
+        }
+        if base == 0 || span == nil {
+            pointee.lock.lock()
+            defer { pointee.lock.unlock() }
+            if base == 0 {
+                (base, scavenged) = pointee.pages.alloc(pageCount: pageCount)
+                if base == 0 {
+                    guard grow(pageCount) else { return nil }
+                    (base, scavenged) = pointee.pages.alloc(pageCount: pageCount)
+                    if base == 0 { fatal("the heap grew but has no room", ("pages", pageCount)) }
+                }
+            }
+            span = allocSpanRecord(mutator)
+            if span == nil {
+                pointee.pages.free(base: base, pageCount: pageCount)
+                recordScavengedLoss(scavenged)
+                return nil
+            }
+        }
+        let bytes = pageCount << UInt(HeapConstants.pageShift)
+        if let budget = pointee.configuration.budget,
+            pointee.statistics.readyBytes &+ UInt64(scavenged) > budget
+        {
+            pointee.lock.withLock {
+                freeSpanRecord(span!, mutator)
+                pointee.pages.free(base: base, pageCount: pageCount)
+                recordScavengedLoss(scavenged)
+            }
+            return nil
+        }
+        guard initialize(span!, base: base, pageCount: pageCount, purpose) else {
+            pointee.lock.withLock {
+                freeSpanRecord(span!, mutator)
+                pointee.pages.free(base: base, pageCount: pageCount)
+                recordScavengedLoss(scavenged)
+            }
+            return nil
+        }
+        publish(span!, bytes: bytes, scavenged: scavenged, purpose)
+        return span
+    }
+
+    /// Pages that came back unused lost their scavenged bits: the system still
+    /// has them, but the page allocator calls them ready from now on.
+    private func recordScavengedLoss(_ scavenged: UInt) {
+        if scavenged > 0 { pointee.statistics.heapReleased.subtract(scavenged) }
+    }
+
+    private func initialize(_ span: MSpanRef, base: UInt, pageCount: UInt, _ purpose: SpanPurpose) -> Bool {
+        span.initialize(base: base, pageCount: pageCount)
+        let bytes = pageCount << UInt(HeapConstants.pageShift)
+        span.pointee.needZero = allocNeedsZero(base: base, pageCount: pageCount)
+        guard case .objects(let spanClass) = purpose else {
+            span.pointee.limit = base + bytes
+            span.setState(.manual)
+            return true
+        }
+        span.pointee.spanClass = spanClass
+        let sizeClass = Int(spanClass.sizeClass.rawValue)
+        if sizeClass == 0 {
+            span.pointee.elemSize = bytes
+            span.pointee.elemCount = 1
+            span.pointee.divShift = 0
+            span.pointee.divShift2 = 0
+            span.pointee.divMul = 0
+            span.pointee.baseMask = 0
+        } else {
+            let size = UInt(SizeClassTable.size[sizeClass])
+            span.pointee.elemSize = size
+            span.pointee.elemCount = UInt32(bytes / size)
+            span.pointee.divShift = SizeClassTable.divShift[sizeClass]
+            span.pointee.divShift2 = SizeClassTable.divShift2[sizeClass]
+            span.pointee.divMul = SizeClassTable.divMul[sizeClass]
+            span.pointee.baseMask = SizeClassTable.baseMask[sizeClass]
+        }
+        span.pointee.limit = base + UInt(span.pointee.elemCount) * span.pointee.elemSize
+        let count = Int(span.pointee.elemCount)
+        guard let marks = pointee.markBits.newMarkBits(elemCount: count, forSweep: false),
+            let allocs = pointee.markBits.newAllocBits(elemCount: count, forSweep: false)
+        else { return false }
+        span.pointee.gcmarkBits = marks
+        span.pointee.allocBits = allocs
+        span.pointee.sweepgen.store(sweepgen, ordering: .releasing)
+        span.setState(.inUse)
+        return true
+    }
+
+    /// Makes the span findable and counts it. Nothing can fail from here on.
+    private func publish(_ span: MSpanRef, bytes: UInt, scavenged: UInt, _ purpose: SpanPurpose) {
+        let counters = pointee.statistics
+        if scavenged > 0 {
+            pointee.memory.used(UnsafeMutableRawPointer(bitPattern: span.base)!, byteCount: bytes)
+            counters.heapReleased.subtract(scavenged)
+        }
+        counters.heapIdle.subtract(bytes)
+        switch purpose {
+        case .objects: counters.heapInUse.add(bytes)
+        case .manual(let statistic):
+            counters.heapSys.subtract(bytes)
+            statistic.add(bytes)
+        }
+        setSpans(base: span.base, pageCount: span.pointee.pageCount, span)
+        if case .objects = purpose {
+            if !sweptSpans.push(UInt(bitPattern: span)) { fatal("no room for a swept span") }
+            let arena = arena(ArenaIndex(address: span.base))!
+            let (byte, mask) = arena.pageIndex(of: span.base)
+            arena.pointee.pageInUse[byte].bitwiseOr(mask, ordering: .releasing)
+            pointee.pagesInUse.wrappingAdd(span.pointee.pageCount, ordering: .relaxed)
+        }
+    }
+
+    /// All pages of the range lead to `span`, across arena borders.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).setSpans.
+    package func setSpans(base: UInt, pageCount: UInt, _ span: MSpanRef) {
+        var page = base >> UInt(HeapConstants.pageShift)
+        let end = page + pageCount
+        while page < end {
+            let address = page << UInt(HeapConstants.pageShift)
+            let arena = arena(ArenaIndex(address: address))!
+            let first = page & UInt(HeapConstants.pagesPerArena - 1)
+            let count = Swift.min(end - page, UInt(HeapConstants.pagesPerArena) - first)
+            for index in 0..<count {
+                arena.pointee.spans[Int(first + index)].store(UInt(bitPattern: span), ordering: .releasing)
+            }
+            page += count
+        }
+    }
+
+    /// Whether the range may hold old data; moves the arenas' high-water marks
+    /// to its end. Called for every allocation. A mark that moves into the range
+    /// meanwhile means that two owners hold it: fatal.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).allocNeedsZero.
+    package func allocNeedsZero(base: UInt, pageCount: UInt) -> Bool {
+        var address = base
+        let end = base + pageCount << UInt(HeapConstants.pageShift)
+        var dirty = false
+        while address < end {
+            let index = ArenaIndex(address: address)
+            let arena = arena(index)!
+            let offset = address - index.base
+            let endOffset = Swift.min(end - index.base, UInt(HeapConstants.arenaSize))
+            var mark = arena.pointee.zeroedBase.load(ordering: .relaxed)
+            if offset < mark { dirty = true }
+            while mark < endOffset {
+                let (done, seen) = arena.pointee.zeroedBase.compareExchange(
+                    expected: mark, desired: endOffset, ordering: .relaxed)
+                if done { break }
+                if seen > offset && seen < endOffset {
+                    fatal("two owners of one page", ("base", base), ("pages", pageCount))
+                }
+                mark = seen
+            }
+            address = index.base + endOffset
+        }
+        return dirty
+    }
+
+    // MARK: Giving back
+
+    /// Frees an in-use span whose objects are all dead.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).freeSpan.
+    package func freeSpan(_ span: MSpanRef, _ mutator: MutatorRef?) {
+        let bytes = span.pointee.pageCount << UInt(HeapConstants.pageShift)
+        pointee.lock.withLock {
+            if span.state != .inUse || span.pointee.allocCount != 0
+                || span.pointee.sweepgen.load(ordering: .acquiring) != sweepgen
+            {
+                fatal("freeing a span that is not ready for it", ("base", span.base),
+                    ("objects", UInt(span.pointee.allocCount)))
+            }
+            pointee.pagesInUse.wrappingSubtract(span.pointee.pageCount, ordering: .relaxed)
+            let arena = arena(ArenaIndex(address: span.base))!
+            let (byte, mask) = arena.pageIndex(of: span.base)
+            arena.pointee.pageInUse[byte].bitwiseAnd(~mask, ordering: .releasing)
+            pointee.statistics.heapInUse.subtract(bytes)
+            pointee.statistics.heapIdle.add(bytes)
+            giveBackPages(span, mutator)
+        }
+    }
+
+    /// Frees a manual span.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).freeManual.
+    package func freeManual(_ span: MSpanRef, _ statistic: SystemStatistic, _ mutator: MutatorRef?) {
+        let bytes = span.pointee.pageCount << UInt(HeapConstants.pageShift)
+        pointee.lock.withLock {
+            if span.state != .manual || span.pointee.allocCount != 0 {
+                fatal("freeing a manual span that is not one", ("base", span.base))
+            }
+            statistic.subtract(bytes)
+            pointee.statistics.heapSys.add(bytes)
+            pointee.statistics.heapIdle.add(bytes)
+            giveBackPages(span, mutator)
+        }
+    }
+
+    private func giveBackPages(_ span: MSpanRef, _ mutator: MutatorRef?) {
+        pointee.pages.free(base: span.base, pageCount: span.pointee.pageCount)
+        span.setState(.dead)
+        freeSpanRecord(span, mutator)
+    }
+}

@@ -1,0 +1,71 @@
+// Span records: a pool under the heap lock, and a stock of them in each
+// processor cache so that the common case takes no lock.
+
+import Synchronization
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    /// A span record, from the mutator's stock, which is refilled by half when
+    /// empty. Under the heap lock. nil when the system refuses.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).allocMSpanLocked.
+    package func allocSpanRecord(_ mutator: MutatorRef?) -> MSpanRef? {
+        guard let mutator else { return poolRecord() }
+        if mutator.pointee.spanRecordCount == 0 {
+            while mutator.pointee.spanRecordCount < MutatorState.spanRecordCapacity / 2, let record = poolRecord() {
+                mutator.pointee.spanRecords[mutator.pointee.spanRecordCount] = UInt(bitPattern: record)
+                mutator.pointee.spanRecordCount += 1
+            }
+        }
+        return mutator.takeSpanRecord()
+    }
+
+    /// - Source: Go 1.14 mheap.go, (*mheap).freeMSpanLocked.
+    package func freeSpanRecord(_ span: MSpanRef, _ mutator: MutatorRef?) {
+        if let mutator, mutator.pointee.spanRecordCount < MutatorState.spanRecordCapacity {
+            mutator.pointee.spanRecords[mutator.pointee.spanRecordCount] = UInt(bitPattern: span)
+            mutator.pointee.spanRecordCount += 1
+            return
+        }
+        pointee.spanAllocator.free(UnsafeMutableRawPointer(span))
+    }
+
+    private func poolRecord() -> MSpanRef? {
+        pointee.spanAllocator.allocate()?.assumingMemoryBound(to: MSpan.self)
+    }
+
+    /// Appends a new record to `allSpans`, growing it by copy: 8,192 entries
+    /// first, then by half. False when the system refuses. Under the heap lock.
+    ///
+    /// - Source: Go 1.14 mheap.go, recordspan.
+    package func recordSpan(_ span: UnsafeMutableRawPointer) -> Bool {
+        if pointee.allSpansCount == pointee.allSpansCapacity {
+            let capacity = Swift.max(8192, pointee.allSpansCapacity * 3 / 2)
+            guard let raw = pointee.memory.allocate(
+                byteCount: UInt(capacity * 8), statistic: pointee.statistics.spanRecords)
+            else { return false }
+            let array = raw.bindMemory(to: UInt.self, capacity: capacity)
+            if pointee.allSpansCapacity > 0 {
+                array.update(from: pointee.allSpans, count: pointee.allSpansCount)
+                let oldBytes = UInt(pointee.allSpansCapacity * 8)
+                pointee.memory.free(UnsafeMutableRawPointer(pointee.allSpans), byteCount: alignUp(oldBytes, OSMemory.pageByteCount), readyByteCount: oldBytes,
+                    statistic: pointee.statistics.spanRecords)
+            }
+            pointee.allSpans = array
+            pointee.allSpansCapacity = capacity
+        }
+        pointee.allSpans[pointee.allSpansCount] = UInt(bitPattern: span)
+        pointee.allSpansCount += 1
+        return true
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MutatorState {
+    /// The last record of the stock. No lock. nil when empty.
+    ///
+    /// - Source: Go 1.14 mheap.go, (*mheap).tryAllocMSpan.
+    package func takeSpanRecord() -> MSpanRef? {
+        if pointee.spanRecordCount == 0 { return nil }
+        pointee.spanRecordCount -= 1
+        return MSpanRef(bitPattern: pointee.spanRecords[pointee.spanRecordCount])
+    }
+}

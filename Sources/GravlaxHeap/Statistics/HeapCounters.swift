@@ -1,0 +1,76 @@
+// The counters that the heap keeps as it works. Names are Go's `memstats` in
+// Swift case; the identities between them stand at `HeapStatistics`.
+
+import Synchronization
+
+/// Cells of the counters; a thin pointer to a record in system memory.
+/// Every cell may be changed by any thread; `SystemStatistic` traps on going below zero.
+package struct HeapCounters {
+    let cells: UnsafeMutableRawPointer
+
+    static let byteCount = 4096
+
+    /// `memory` is `byteCount` zero bytes that outlive the counters.
+    init(at memory: UnsafeMutableRawPointer) { cells = memory }
+
+    @inline(__always)
+    private func cell(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        (cells + 64 * index).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+    private func bytes(_ index: Int) -> SystemStatistic { SystemStatistic(cell(index)) }
+
+    /// Bytes of address space that hold or may hold heap spans: `heapInUse + heapIdle`.
+    package var heapSys: SystemStatistic { bytes(0) }
+    /// Bytes of free pages, whether or not the system has them back.
+    package var heapIdle: SystemStatistic { bytes(1) }
+    /// Bytes in in-use spans.
+    package var heapInUse: SystemStatistic { bytes(2) }
+    /// Bytes of free pages that the system has.
+    package var heapReleased: SystemStatistic { bytes(3) }
+    /// Bytes in manual spans that hold stacks.
+    package var stacksInUse: SystemStatistic { bytes(4) }
+    /// Bytes of all metadata.
+    package var metadata: SystemStatistic { bytes(5) }
+    /// Bytes of mark and alloc bits.
+    package var markBits: SystemStatistic { bytes(6) }
+    /// Bytes of grey work buffers.
+    package var workBuffers: SystemStatistic { bytes(7) }
+    /// Bytes of the span records' and arena records' own memory.
+    package var spanRecords: SystemStatistic { bytes(8) }
+
+    /// Bytes of objects allocated since, or live at, the last cycle; cached spans count whole.
+    package var heapLive: UnsafeMutablePointer<Atomic<UInt64>> { cell(9) }
+    package var nextGC: UnsafeMutablePointer<Atomic<UInt64>> { cell(10) }
+    package var cycles: UnsafeMutablePointer<Atomic<UInt64>> { cell(11) }
+    package var largeAllocBytes: UnsafeMutablePointer<Atomic<UInt64>> { cell(12) }
+    package var largeAllocCount: UnsafeMutablePointer<Atomic<UInt64>> { cell(13) }
+    package var largeFreeBytes: UnsafeMutablePointer<Atomic<UInt64>> { cell(14) }
+    package var largeFreeCount: UnsafeMutablePointer<Atomic<UInt64>> { cell(15) }
+    package var tinyAllocCount: UnsafeMutablePointer<Atomic<UInt64>> { cell(16) }
+    /// Bytes found live by the last mark.
+    package var heapMarked: UnsafeMutablePointer<Atomic<UInt64>> { cell(17) }
+    package var pauseTotal: UnsafeMutablePointer<Atomic<UInt64>> { cell(18) }
+    package var pauseMax: UnsafeMutablePointer<Atomic<UInt64>> { cell(19) }
+    package var sweepTime: UnsafeMutablePointer<Atomic<UInt64>> { cell(20) }
+
+    private var classCounts: UnsafeMutablePointer<Atomic<UInt64>> {
+        (cells + 2048).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+    /// Objects handed out of spans of a size class; exact while no span is cached.
+    package func smallAllocCount(_ sizeClass: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { classCounts + sizeClass }
+    /// Objects of a size class that sweeping freed.
+    package func smallFreeCount(_ sizeClass: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { classCounts + 68 + sizeClass }
+
+    /// What a budget is held against: memory that is ready to use.
+    package var readyBytes: UInt64 {
+        heapSys.byteCount - min(heapReleased.byteCount, heapSys.byteCount) + stacksInUse.byteCount
+            + markBits.byteCount + workBuffers.byteCount + spanRecords.byteCount
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == Atomic<UInt64> {
+    @inline(__always) package var value: UInt64 { pointee.load(ordering: .relaxed) }
+    @inline(__always) package func set(_ value: UInt64) { pointee.store(value, ordering: .relaxed) }
+    @inline(__always) package func add(_ amount: UInt64) { pointee.wrappingAdd(amount, ordering: .relaxed) }
+    @inline(__always) package func subtract(_ amount: UInt64) { pointee.wrappingSubtract(amount, ordering: .relaxed) }
+}
