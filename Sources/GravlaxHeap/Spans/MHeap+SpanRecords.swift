@@ -39,7 +39,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     /// - Source: Go 1.14 mheap.go, recordspan.
     package func recordSpan(_ span: UnsafeMutableRawPointer) -> Bool {
         if pointee.allSpansCount == pointee.allSpansCapacity {
-            let capacity = Swift.max(8192, pointee.allSpansCapacity * 3 / 2)
+            // Whole system pages, so that the array can go back to the system.
+            let capacity = (Swift.max(8192, pointee.allSpansCapacity * 3 / 2) + 511) & ~511
             guard let raw = pointee.memory.allocate(
                 byteCount: UInt(capacity * 8), statistic: pointee.statistics.spanRecords)
             else { return false }
@@ -47,7 +48,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             if pointee.allSpansCapacity > 0 {
                 array.update(from: pointee.allSpans, count: pointee.allSpansCount)
                 let oldBytes = UInt(pointee.allSpansCapacity * 8)
-                pointee.memory.free(UnsafeMutableRawPointer(pointee.allSpans), byteCount: alignUp(oldBytes, OSMemory.pageByteCount), readyByteCount: oldBytes,
+                pointee.memory.free(
+                    UnsafeMutableRawPointer(pointee.allSpans), byteCount: oldBytes, readyByteCount: oldBytes,
                     statistic: pointee.statistics.spanRecords)
             }
             pointee.allSpans = array

@@ -1,0 +1,162 @@
+// The shared lists of spans of one span class: those that may have a free
+// object and those that have none or are cached. Sweeping happens on the way
+// out. The lock is dropped before any call to the heap.
+
+import Synchronization
+
+package typealias MCentralRef = UnsafeMutablePointer<MCentral>
+
+/// - Source: Go 1.14 mcentral.go, mcentral.
+package struct MCentral: ~Copyable {
+    package let lock: HeapLock
+    package let heap: MHeapRef
+    package let spanClass: SpanClass
+    /// Spans with a free object. Under `lock`.
+    package var nonEmpty: MSpanList
+    /// Spans with none, or cached; swept ones at the end. Under `lock`.
+    package var empty: MSpanList
+
+    /// Centrals stand apart so that two of them never share a cache line.
+    static let stride = 256
+    /// How many unswept full spans one request sweeps before it grows the heap instead.
+    static let sweepTries = 100
+}
+
+extension UnsafeMutablePointer where Pointee == MCentral {
+    private var nonEmpty: MSpanListRef {
+        UnsafeMutableRawPointer(self).advanced(by: MemoryLayout<MCentral>.offset(of: \.nonEmpty)!)
+            .assumingMemoryBound(to: MSpanList.self)
+    }
+    private var empty: MSpanListRef {
+        UnsafeMutableRawPointer(self).advanced(by: MemoryLayout<MCentral>.offset(of: \.empty)!)
+            .assumingMemoryBound(to: MSpanList.self)
+    }
+
+    /// A span with a free object for the caller's cache; nil when memory was refused.
+    ///
+    /// - Source: Go 1.14 mcentral.go, (*mcentral).cacheSpan.
+    package func cacheSpan(_ mutator: MutatorRef) -> MSpanRef? {
+        let heap = pointee.heap
+        let sizeClass = pointee.spanClass.sizeClass
+        let spanBytes = UInt(sizeClass.pageCount) << UInt(HeapConstants.pageShift)
+        heap.deductSweepCredit(spanBytes: spanBytes, callerSweepPages: 0)
+        guard let span = takeListed(mutator) ?? growSpan(mutator) else { return nil }
+        let used = UInt(span.pointee.allocCount) * span.pointee.elemSize
+        heap.pointee.statistics.heapLive.add(UInt64(spanBytes - used))
+        heap.pointee.statistics.smallAllocCount(Int(sizeClass.rawValue))
+            .add(UInt64(span.pointee.elemCount - span.pointee.allocCount))
+        return span
+    }
+
+    private func takeListed(_ mutator: MutatorRef) -> MSpanRef? {
+        let generation = pointee.heap.sweepgen
+        pointee.lock.lock()
+        var candidate = nonEmpty.pointee.first
+        while let span = candidate {
+            candidate = span.pointee.next
+            let state = span.pointee.sweepgen.load(ordering: .acquiring)
+            let unswept = state == generation &- 2
+            if unswept ? !pointee.heap.claim(span) : state == generation &- 1 { continue }
+            nonEmpty.remove(span)
+            empty.insertBack(span)
+            pointee.lock.unlock()
+            if unswept { _ = pointee.heap.sweep(span, preserve: true, mutator) }
+            if span.hasFree { return span }
+            pointee.lock.lock()
+            candidate = nonEmpty.pointee.first
+        }
+        var tries = MCentral.sweepTries
+        candidate = empty.pointee.first
+        while let span = candidate, tries > 0 {
+            candidate = span.pointee.next
+            let state = span.pointee.sweepgen.load(ordering: .acquiring)
+            if state == generation &- 1 { continue }
+            // Swept spans stand at the end: all after the first of them are swept or being swept.
+            guard state == generation &- 2 else { break }
+            guard pointee.heap.claim(span) else { continue }
+            empty.remove(span)
+            empty.insertBack(span)
+            pointee.lock.unlock()
+            _ = pointee.heap.sweep(span, preserve: true, mutator)
+            if span.hasFree { return span }
+            tries -= 1
+            pointee.lock.lock()
+            candidate = empty.pointee.first
+        }
+        pointee.lock.unlock()
+        return nil
+    }
+
+    /// - Source: Go 1.14 mcentral.go, (*mcentral).grow.
+    private func growSpan(_ mutator: MutatorRef) -> MSpanRef? {
+        let pages = UInt(pointee.spanClass.sizeClass.pageCount)
+        guard let span = pointee.heap.alloc(pages, pointee.spanClass, needZero: false, mutator) else { return nil }
+        pointee.lock.withLock { empty.insertBack(span) }
+        return span
+    }
+
+    /// Takes a span back from a cache and corrects what was counted ahead. A
+    /// span cached before the sweep began is swept here: it is ours to sweep.
+    ///
+    /// - Source: Go 1.14 mcentral.go, (*mcentral).uncacheSpan.
+    package func uncacheSpan(_ span: MSpanRef, _ mutator: MutatorRef) {
+        let generation = pointee.heap.sweepgen
+        span.restoreWithheld()
+        let free = span.freeCount
+        span.pointee.allocCount = span.pointee.elemCount - free
+        let stale = span.pointee.sweepgen.load(ordering: .acquiring) == generation &+ 1
+        pointee.heap.pointee.statistics.smallAllocCount(Int(pointee.spanClass.sizeClass.rawValue))
+            .subtract(UInt64(free))
+        span.pointee.sweepgen.store(stale ? generation &- 1 : generation, ordering: .releasing)
+        if free > 0 {
+            pointee.lock.withLock {
+                empty.remove(span)
+                nonEmpty.insert(span)
+            }
+            // A stale span's objects were counted anew by the mark.
+            if !stale {
+                pointee.heap.pointee.statistics.heapLive.subtract(UInt64(UInt(free) * span.pointee.elemSize))
+            }
+        }
+        if stale { _ = pointee.heap.sweep(span, preserve: false, mutator) }
+    }
+
+    /// Lists a span anew after a sweep freed some of it. True if the whole span went back to the heap.
+    ///
+    /// - Source: Go 1.14 mcentral.go, (*mcentral).freeSpan.
+    package func freeSwept(_ span: MSpanRef, preserve: Bool, wasFull: Bool, _ mutator: MutatorRef?) -> Bool {
+        let heap = pointee.heap
+        span.pointee.needZero = true
+        if preserve {
+            span.pointee.sweepgen.store(heap.sweepgen, ordering: .releasing)
+            return false
+        }
+        pointee.lock.lock()
+        if wasFull {
+            empty.remove(span)
+            nonEmpty.insert(span)
+        }
+        // After the list moves: this hands the span over to whoever takes it next.
+        span.pointee.sweepgen.store(heap.sweepgen, ordering: .releasing)
+        if span.pointee.allocCount != 0 {
+            pointee.lock.unlock()
+            return false
+        }
+        nonEmpty.remove(span)
+        pointee.lock.unlock()
+        heap.freeSpan(span, mutator)
+        return true
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MSpan {
+    /// Whether the owner can allocate from the span; loads the window if so.
+    package var hasFree: Bool {
+        if pointee.allocCache != 0 { return true }
+        if pointee.withheldCache != 0 {
+            restoreWithheld()
+            return true
+        }
+        return loadNextWindow()
+    }
+}

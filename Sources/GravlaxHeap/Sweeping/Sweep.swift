@@ -1,0 +1,123 @@
+// Sweeping one span: what was not marked is free. The generation protocol
+// stands at `MSpan.sweepgen`; who sweeps when, in `SweepPacing.swift`.
+
+import Synchronization
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    /// h−2 → h−1. True for the one who may sweep the span.
+    package func claim(_ span: MSpanRef) -> Bool {
+        let generation = sweepgen
+        return span.pointee.sweepgen.compareExchange(
+            expected: generation &- 2, desired: generation &- 1, ordering: .acquiring
+        ).exchanged
+    }
+
+    /// Sweeps a claimed span. With `preserve` the caller keeps it in hand; else
+    /// it goes to the right list, or back to the heap: then true.
+    ///
+    /// - Source: Go 1.14 mgcsweep.go, (*mspan).sweep.
+    package func sweep(_ span: MSpanRef, preserve: Bool, _ mutator: MutatorRef?) -> Bool {
+        let generation = sweepgen
+        if span.state != .inUse || span.pointee.sweepgen.load(ordering: .acquiring) != generation &- 1 {
+            fatal("sweeping a span that is not claimed", ("base", span.base),
+                ("generation", UInt(span.pointee.sweepgen.load(ordering: .relaxed))))
+        }
+        pointee.pagesSwept.wrappingAdd(span.pointee.pageCount, ordering: .relaxed)
+        sweepSpecials(span)
+
+        let sizeClass = Int(span.pointee.spanClass.sizeClass.rawValue)
+        let live = span.markedCount
+        if live > span.pointee.allocCount {
+            fatal("more objects marked than allocated", ("base", span.base), ("marked", UInt(live)),
+                ("allocated", UInt(span.pointee.allocCount)))
+        }
+        let freed = span.pointee.allocCount - live
+        if freed > 0, pointee.configuration.debug.clobberFree { clobberUnmarked(span) }
+        let wasFull = span.pointee.allocCount == span.pointee.elemCount
+        span.pointee.allocCount = live
+        guard let fresh = pointee.markBits.newMarkBits(elemCount: Int(span.pointee.elemCount), forSweep: true)
+        else { fatal("the reserve of mark bits ran out") }
+        span.pointee.allocBits = span.pointee.gcmarkBits
+        span.pointee.gcmarkBits = fresh
+        span.resetAllocation()
+
+        var returned = false
+        if sizeClass == 0 {
+            span.pointee.needZero = span.pointee.needZero || live == 0
+            span.pointee.sweepgen.store(generation, ordering: .releasing)
+            if live == 0 {
+                pointee.statistics.largeFreeBytes.add(UInt64(span.pointee.elemSize))
+                pointee.statistics.largeFreeCount.add(1)
+                freeSpan(span, mutator)
+                returned = true
+            }
+        } else if freed > 0 {
+            pointee.statistics.smallFreeCount(sizeClass).add(UInt64(freed))
+            returned = central(span.pointee.spanClass)
+                .freeSwept(span, preserve: preserve, wasFull: wasFull, mutator)
+        } else {
+            span.pointee.sweepgen.store(generation, ordering: .releasing)
+        }
+        if !returned, !sweptSpans.push(UInt(bitPattern: span)) { fatal("no room for a swept span") }
+        return returned
+    }
+
+    /// Makes sure that the span is swept, by whomever, before it returns.
+    ///
+    /// - Source: Go 1.14 mgcsweep.go, (*mspan).ensureSwept.
+    package func ensureSwept(_ span: MSpanRef, _ mutator: MutatorRef?) {
+        let generation = sweepgen
+        let state = span.pointee.sweepgen.load(ordering: .acquiring)
+        if state == generation || state == generation &+ 3 { return }
+        if state == generation &- 2, claim(span) {
+            _ = sweep(span, preserve: false, mutator)
+            return
+        }
+        while true {
+            let state = span.pointee.sweepgen.load(ordering: .acquiring)
+            if state == generation || state == generation &+ 3 { return }
+            spinHint()
+        }
+    }
+
+    /// Sweeps one unswept span. Returns its pages if it went back to the heap,
+    /// 0 if not, nil if there was none left.
+    ///
+    /// - Source: Go 1.14 mgcsweep.go, sweepone.
+    package func sweepOne(_ mutator: MutatorRef?) -> UInt? {
+        if pointee.sweepDone.load(ordering: .acquiring) != 0 { return nil }
+        pointee.sweepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        defer { pointee.sweepers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+        while true {
+            guard let span = MSpanRef(bitPattern: unsweptSpans.pop()) else {
+                pointee.sweepDone.store(1, ordering: .releasing)
+                return nil
+            }
+            // Not in use, or swept already (allocation or the reclaimer was faster): look further.
+            if span.state != .inUse { continue }
+            let pages = span.pointee.pageCount
+            guard claim(span) else { continue }
+            if sweep(span, preserve: false, mutator) {
+                pointee.reclaimCredit.wrappingAdd(pages, ordering: .relaxed)
+                return pages
+            }
+            return 0
+        }
+    }
+
+    /// Nothing is left to sweep and nobody is sweeping.
+    package var isSweepDone: Bool {
+        pointee.sweepDone.load(ordering: .acquiring) != 0
+            && pointee.sweepers.load(ordering: .sequentiallyConsistent) == 0
+    }
+
+    /// Fills what is about to be free with a pattern: no tagged value, a wild address.
+    private func clobberUnmarked(_ span: MSpanRef) {
+        for index in 0..<UInt(span.pointee.elemCount) where !span.isMarked(index) {
+            let object = UnsafeMutableRawPointer(bitPattern: span.base + index * span.pointee.elemSize)!
+            object.assumingMemoryBound(to: UInt64.self)
+                .update(repeating: 0xdead_beef_dead_beef, count: Int(span.pointee.elemSize / 8))
+        }
+        span.pointee.needZero = true
+    }
+}
