@@ -11,10 +11,10 @@ package struct MCentral: ~Copyable {
     package let lock: HeapLock
     package let heap: MHeapRef
     package let spanClass: SpanClass
-    /// Spans with a free object. Under `lock`.
-    package var nonEmpty: MSpanList
-    /// Spans with none, or cached; swept ones at the end. Under `lock`.
-    package var empty: MSpanList
+    /// Spans with a free object. The list is under `lock`.
+    package let nonEmpty: MSpanListRef
+    /// Spans with none, or cached; swept ones at the end. The list is under `lock`.
+    package let empty: MSpanListRef
 
     /// Centrals stand apart so that two of them never share a cache line.
     static let stride = 256
@@ -23,13 +23,18 @@ package struct MCentral: ~Copyable {
 }
 
 extension UnsafeMutablePointer where Pointee == MCentral {
-    private var nonEmpty: MSpanListRef {
-        UnsafeMutableRawPointer(self).advanced(by: MemoryLayout<MCentral>.offset(of: \.nonEmpty)!)
-            .assumingMemoryBound(to: MSpanList.self)
-    }
-    private var empty: MSpanListRef {
-        UnsafeMutableRawPointer(self).advanced(by: MemoryLayout<MCentral>.offset(of: \.empty)!)
-            .assumingMemoryBound(to: MSpanList.self)
+    private var nonEmpty: MSpanListRef { pointee.nonEmpty }
+    private var empty: MSpanListRef { pointee.empty }
+
+    /// Makes the central and its two lists in `MCentral.stride` zero bytes.
+    static func make(
+        in block: UnsafeMutableRawPointer, heap: MHeapRef, spanClass: SpanClass, lock: HeapLock
+    ) {
+        let lists = (block + MCentral.stride - 2 * MemoryLayout<MSpanList>.stride)
+            .bindMemory(to: MSpanList.self, capacity: 2)
+        lists.initialize(repeating: MSpanList(), count: 2)
+        block.bindMemory(to: MCentral.self, capacity: 1).initialize(
+            to: MCentral(lock: lock, heap: heap, spanClass: spanClass, nonEmpty: lists, empty: lists + 1))
     }
 
     /// A span with a free object for the caller's cache; nil when memory was refused.
