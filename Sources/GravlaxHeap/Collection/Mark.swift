@@ -154,6 +154,9 @@ package struct MarkWorker {
             var pointers = bits & 0x5555_5555_5555_5555
             let words = Swift.min((end &- at) &>> 3, 32)
             if words < 32 { pointers &= (1 &<< UInt64(words &* 2)) &- 1 }
+            // The first word without "more to scan" ends the object; bits after it are stale.
+            let ends = ~bits & 0xAAAA_AAAA_AAAA_AAAA
+            if ends != 0 { pointers &= (ends & (0 &- ends)) &- 1 }
             while pointers != 0 {
                 let index = UInt(pointers.trailingZeroBitCount) &>> 1
                 pointers &= pointers &- 1
@@ -163,8 +166,7 @@ package struct MarkWorker {
                     mark(address: UInt(word & encoding.addressMask), from: address)
                 }
             }
-            // The first word without "more to scan" ends the object.
-            if ~bits & 0xAAAA_AAAA_AAAA_AAAA != 0 { return }
+            if ends != 0 { return }
             at &+= 256
         }
     }

@@ -1,0 +1,93 @@
+// A thread's allocation context: Go's P as far as memory goes. One thread at a
+// time uses a mutator; the collector touches it only while the world is stopped.
+
+import Synchronization
+
+package typealias MutatorRef = UnsafeMutablePointer<MutatorState>
+
+/// Why a mutator should come to a safepoint.
+package struct PollReason: OptionSet, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// Somebody stops the world.
+    package static let stop = PollReason(rawValue: 1)
+    /// A cycle is due.
+    package static let collect = PollReason(rawValue: 2)
+}
+
+/// The state behind a `Mutator`, in system memory. Owned by the mutator's
+/// thread, except where a field says otherwise.
+package struct MutatorState: ~Copyable {
+    /// `PollReason` bits. Set by anybody, read relaxed by the owner.
+    package let poll: Atomic<UInt32>
+    /// Nonzero while the write barrier is on. Written while the world is stopped.
+    package let barrier: Atomic<UInt32>
+    /// The span that each span class allocates from; an empty one where there is none.
+    package let cache: UnsafeMutablePointer<MSpanRef>
+    package let heap: MHeapRef
+
+    /// The tiny block in use, 0 where there is none, and the first free byte in it.
+    package var tiny: UInt
+    package var tinyOffset: UInt
+    package var tinyAllocs: UInt64
+
+    package var pageCache: PageCache
+    package let spanRecords: UnsafeMutablePointer<UInt>
+    package var spanRecordCount: Int
+    /// The sweep generation for which this mutator's cache was last flushed.
+    package var flushGeneration: UInt32
+    /// Slow allocations until `stress` starts a cycle.
+    package var stressCountdown: Int
+
+    /// Old and new values that stores recorded while marking; a flush greys them.
+    package let barrierBuffer: UnsafeMutablePointer<UInt64>
+    package var barrierCount: Int
+
+    package let emptySpan: MSpanRef
+    package var roots: Unmanaged<AnyObject>?
+    /// Under the world's mutex.
+    package var nextMutator: MutatorRef?
+
+    static let spanRecordCapacity = 128
+    static let barrierCapacity = 256
+    static let byteCount: UInt = 8192
+}
+
+extension UnsafeMutablePointer where Pointee == MutatorState {
+    package func requestPoll(_ reason: PollReason) {
+        pointee.poll.bitwiseOr(reason.rawValue, ordering: .relaxed)
+    }
+
+    package func withdrawPoll(_ reason: PollReason) {
+        pointee.poll.bitwiseAnd(~reason.rawValue, ordering: .relaxed)
+    }
+
+    /// Makes the state in `MutatorState.byteCount` zero bytes.
+    static func make(in block: UnsafeMutableRawPointer, heap: MHeapRef, emptySpan: MSpanRef) -> MutatorRef {
+        let cache = (block + 1024).bindMemory(to: MSpanRef.self, capacity: SpanClass.count)
+        cache.initialize(repeating: emptySpan, count: SpanClass.count)
+        let records = (block + 1024 + SpanClass.count * 8)
+            .bindMemory(to: UInt.self, capacity: MutatorState.spanRecordCapacity)
+        let barriers = (block + 4096).bindMemory(to: UInt64.self, capacity: MutatorState.barrierCapacity)
+        let state = block.bindMemory(to: MutatorState.self, capacity: 1)
+        state.initialize(to: MutatorState(
+            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, tiny: 0, tinyOffset: 0, tinyAllocs: 0,
+            pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
+            stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
+            emptySpan: emptySpan, roots: nil, nextMutator: nil))
+        return state
+    }
+}
+
+/// A thread's handle on a heap. Trivially copied; used by one thread at a time.
+/// Valid until `close()`.
+public struct Mutator {
+    @usableFromInline package let state: MutatorRef
+
+    package init(_ state: MutatorRef) { self.state = state }
+
+    /// Whether `safepoint()` has something to do. One relaxed load: test it at
+    /// loop back-edges, calls and after slow allocations.
+    @inlinable @inline(__always)
+    public var pollRequested: Bool { state.pointee.poll.load(ordering: .relaxed) != 0 }
+}
