@@ -1,0 +1,251 @@
+// The allocator, from the top.
+//
+// An object of at most 32 KiB belongs to one of 68 size classes; its span class
+// adds whether it holds pointers. Each mutator has a span for each span class
+// in its cache and takes the next free slot of it: `allocCache` holds 64 slots'
+// free bits, the lowest of them is found with one instruction. When the cache
+// of bits is empty, the next window of the span's bits is loaded; when the span
+// is full, the class's `MCentral` exchanges it for another, sweeping on the way;
+// when that has none, the page heap makes one. Objects under 16 bytes without
+// pointers share 16-byte blocks. Larger objects have a span each.
+//
+//     allocate ─▶ allocCache ─▶ next window ─▶ MCentral ─▶ MHeap.alloc ─▶ PageAllocator ─▶ OSMemory
+//      (bit)        (span)        (span)       (its lock)    (heap lock)
+//
+// Allocation never collects and never waits for a collection: it asks for one
+// through the poll flag. nil means that memory was refused.
+
+import Synchronization
+
+extension Mutator {
+    /// A zeroed object of this layout; nil when memory was refused. The caller
+    /// fills it in before anybody else can see it.
+    @inlinable @inline(__always)
+    public func allocate(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
+        if _fastPath(layout.elemWords != 0) {
+            let span = state.pointee.cache[Int(layout.spanClass.rawValue)]
+            let cache = span.pointee.allocCache
+            if _fastPath(cache != 0) {
+                let bit = UInt64(truncatingIfNeeded: cache.trailingZeroBitCount)
+                let index = span.pointee.freeIndex
+                span.pointee.allocCache = (cache &>> bit) &>> 1
+                span.pointee.freeIndex = index &+ UInt32(truncatingIfNeeded: bit) &+ 1
+                let address = span.pointee.startAddress
+                    &+ (UInt(index) &+ UInt(bit)) &* span.pointee.elemSize
+                return finish(address, layout, span)
+            }
+        }
+        return allocateSlow(layout)
+    }
+
+    /// Bitmap, zeroing, colour.
+    @inlinable @inline(__always)
+    package func finish(_ address: UInt, _ layout: ObjectLayout, _ span: MSpanRef) -> UnsafeMutableRawPointer {
+        let heap = state.pointee.heap
+        let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
+        heap.writeBitmap(address, bits: layout.bits, wordCount: UInt(layout.elemWords), arena)
+        let words = UnsafeMutablePointer<UInt64>(bitPattern: address).unsafelyUnwrapped
+        if span.pointee.needZero {
+            words.update(repeating: 0, count: Int(layout.elemWords))
+        }
+        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { heap.blacken(address, span) }
+        return UnsafeMutableRawPointer(words)
+    }
+
+    /// A zeroed object without pointers of `byteCount` bytes (≥ 0); nil when memory was refused.
+    @inlinable @inline(__always)
+    public func allocateNoScan(byteCount: Int) -> UnsafeMutableRawPointer? {
+        state.allocateNoScan(byteCount)
+    }
+
+    @usableFromInline @inline(never)
+    package func allocateSlow(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
+        if layout.slotCount == 0 { return state.allocateNoScan(layout.byteCount) }
+        if layout.byteCount > HeapConstants.maxSmallSize {
+            guard let span = state.allocateLarge(layout.byteCount, noscan: false) else { return nil }
+            let base = span.base
+            state.pointee.heap.writeLongBitmap(
+                base, headerWords: UInt(layout.headerWords), slotCount: layout.slotCount, elemSize: span.pointee.elemSize)
+            return UnsafeMutableRawPointer(bitPattern: base)
+        }
+        guard let (address, span) = state.nextFree(layout.spanClass) else { return nil }
+        if layout.elemWords != 0 { return finish(address, layout, span) }
+        let heap = state.pointee.heap
+        heap.writeLongBitmap(
+            address, headerWords: UInt(layout.headerWords), slotCount: layout.slotCount, elemSize: span.pointee.elemSize)
+        let raw = UnsafeMutableRawPointer(bitPattern: address)!
+        if span.pointee.needZero {
+            raw.initializeMemory(as: UInt8.self, repeating: 0, count: Int(span.pointee.elemSize))
+        }
+        if heap.isMarking { heap.blacken(address, span) }
+        return raw
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    /// Marks a new object: what is allocated while marking is black.
+    @usableFromInline @inline(never)
+    package func blacken(_ address: UInt, _ span: MSpanRef) {
+        _ = span.setMarked(span.objectIndex(of: address))
+        let arena = arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
+        let (byte, mask) = arena.pageIndex(of: span.base)
+        arena.pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MutatorState {
+    /// The next free slot of the class, from the cached span or a new one.
+    ///
+    /// - Source: Go 1.14 malloc.go, (*mcache).nextFree; mcache.go, refill.
+    @inline(never)
+    package func nextFree(_ spanClass: SpanClass) -> (UInt, MSpanRef)? {
+        if pointee.flushGeneration != pointee.heap.sweepgen { prepareForSweep() }
+        var span = pointee.cache[Int(spanClass.rawValue)]
+        if !span.hasFree {
+            guard refill(spanClass) else { return nil }
+            span = pointee.cache[Int(spanClass.rawValue)]
+        }
+        let bit = span.pointee.allocCache.trailingZeroBitCount
+        let index = span.pointee.freeIndex + UInt32(bit)
+        span.pointee.allocCache = (span.pointee.allocCache &>> UInt64(bit)) &>> 1
+        span.pointee.freeIndex = index + 1
+        noteSlowAllocation(span)
+        return (span.base + UInt(index) * span.pointee.elemSize, span)
+    }
+
+    /// What only slow allocations look at: whether a cycle is due, and `stress`.
+    private func noteSlowAllocation(_ span: MSpanRef?) {
+        let heap = pointee.heap
+        if heap.pointee.configuration.debug.stress > 0 {
+            pointee.stressCountdown -= 1
+            if pointee.stressCountdown <= 0 {
+                pointee.stressCountdown = heap.pointee.configuration.debug.stress
+                requestPoll(.collect)
+            }
+            span?.withholdAllButNext()
+        }
+        if heap.pointee.statistics.heapLive.value >= heap.pointee.statistics.nextGC.value {
+            requestPoll(.collect)
+        }
+    }
+
+    private func refill(_ spanClass: SpanClass) -> Bool {
+        let old = pointee.cache[Int(spanClass.rawValue)]
+        if old != pointee.emptySpan { release(old) }
+        pointee.cache[Int(spanClass.rawValue)] = pointee.emptySpan
+        guard let span = pointee.heap.central(spanClass).cacheSpan(self) else { return false }
+        span.pointee.sweepgen.store(pointee.heap.sweepgen &+ 3, ordering: .releasing)
+        pointee.cache[Int(spanClass.rawValue)] = span
+        return true
+    }
+
+    private func release(_ span: MSpanRef) {
+        pointee.heap.central(span.pointee.spanClass).uncacheSpan(span, self)
+    }
+
+    /// Gives every cached span back and counts what was counted locally.
+    ///
+    /// - Source: Go 1.14 mcache.go, (*mcache).releaseAll.
+    package func releaseAll() {
+        for index in 0..<SpanClass.count where pointee.cache[index] != pointee.emptySpan {
+            let span = pointee.cache[index]
+            pointee.cache[index] = pointee.emptySpan
+            release(span)
+        }
+        pointee.tiny = 0
+        pointee.tinyOffset = 0
+        pointee.heap.pointee.statistics.tinyAllocCount.add(pointee.tinyAllocs)
+        pointee.tinyAllocs = 0
+    }
+
+    /// Flushes a cache that was filled before the sweep began: its spans need sweeping.
+    ///
+    /// - Source: Go 1.14 mcache.go, (*mcache).prepareForSweep.
+    package func prepareForSweep() {
+        let generation = pointee.heap.sweepgen
+        if pointee.flushGeneration == generation { return }
+        releaseAll()
+        pointee.flushGeneration = generation
+    }
+
+    /// - Source: Go 1.14 malloc.go, largeAlloc.
+    @inline(never)
+    package func allocateLarge(_ byteCount: Int, noscan: Bool) -> MSpanRef? {
+        if byteCount > HeapConstants.maxAllocation { return nil }
+        if pointee.flushGeneration != pointee.heap.sweepgen { prepareForSweep() }
+        let heap = pointee.heap
+        let pages = UInt(byteCount + HeapConstants.pageSize - 1) >> UInt(HeapConstants.pageShift)
+        let bytes = pages << UInt(HeapConstants.pageShift)
+        heap.deductSweepCredit(spanBytes: bytes, callerSweepPages: pages)
+        guard let span = heap.alloc(pages, SpanClass(.large, noscan: noscan), needZero: true, self) else { return nil }
+        span.pointee.limit = span.base + UInt(byteCount)
+        span.pointee.freeIndex = 1
+        span.pointee.allocWindow = 64
+        span.pointee.allocCount = 1
+        let counters = heap.pointee.statistics
+        counters.heapLive.add(UInt64(bytes))
+        counters.largeAllocBytes.add(UInt64(bytes))
+        counters.largeAllocCount.add(1)
+        if heap.isMarking { heap.blacken(span.base, span) }
+        noteSlowAllocation(nil)
+        return span
+    }
+
+    /// Tiny, small or large, without pointers.
+    @usableFromInline
+    package func allocateNoScan(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        if byteCount < HeapConstants.tinySize { return allocateTiny(byteCount) }
+        if byteCount > HeapConstants.maxSmallSize {
+            guard let span = allocateLarge(byteCount, noscan: true) else { return nil }
+            return UnsafeMutableRawPointer(bitPattern: span.base)
+        }
+        let spanClass = SpanClass(SizeClass.fitting(byteCount), noscan: true)
+        return allocateSmallNoScan(spanClass)
+    }
+
+    @inline(__always)
+    private func allocateSmallNoScan(_ spanClass: SpanClass) -> UnsafeMutableRawPointer? {
+        var span = pointee.cache[Int(spanClass.rawValue)]
+        let address: UInt
+        let cache = span.pointee.allocCache
+        if cache != 0 {
+            let bit = cache.trailingZeroBitCount
+            let index = span.pointee.freeIndex &+ UInt32(truncatingIfNeeded: bit)
+            span.pointee.allocCache = (cache &>> UInt64(bit)) &>> 1
+            span.pointee.freeIndex = index &+ 1
+            address = span.pointee.startAddress &+ UInt(index) &* span.pointee.elemSize
+        } else {
+            guard let (found, owner) = nextFree(spanClass) else { return nil }
+            address = found
+            span = owner
+        }
+        let raw = UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
+        if span.pointee.needZero {
+            raw.assumingMemoryBound(to: UInt64.self).update(repeating: 0, count: Int(span.pointee.elemSize &>> 3))
+        }
+        if pointee.barrier.load(ordering: .relaxed) != 0 { pointee.heap.blacken(address, span) }
+        return raw
+    }
+
+    /// Several small pointer-free objects in one 16-byte block, aligned by their size.
+    ///
+    /// - Source: Go 1.14 malloc.go, mallocgc.
+    private func allocateTiny(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        let size = UInt(Swift.max(byteCount, 1))
+        let alignment: UInt = size & 7 == 0 ? 8 : size & 3 == 0 ? 4 : size & 1 == 0 ? 2 : 1
+        let offset = alignUp(pointee.tinyOffset, alignment)
+        if pointee.tiny != 0, offset + size <= UInt(HeapConstants.tinySize) {
+            pointee.tinyOffset = offset + size
+            pointee.tinyAllocs += 1
+            return UnsafeMutableRawPointer(bitPattern: pointee.tiny + offset)
+        }
+        guard let block = allocateSmallNoScan(.tiny) else { return nil }
+        // Keep whichever block has more room left.
+        if pointee.tiny == 0 || size < pointee.tinyOffset {
+            pointee.tiny = UInt(bitPattern: block)
+            pointee.tinyOffset = size
+        }
+        pointee.tinyAllocs += 1
+        return block
+    }
+}

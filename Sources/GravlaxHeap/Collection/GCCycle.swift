@@ -1,0 +1,155 @@
+// The collector, from the top. A cycle:
+//
+//     sweep what the last cycle left ─▶ reserve mark bits ─▶ stop ─▶ mark ─▶
+//     weak tables ─▶ flip the generation ─▶ start ─▶ sweep, beside the program
+//
+// Marking stops the world; sweeping does not. The flip turns mark bits into the
+// next epoch, raises `sweepgen` by 2 so that every span needs sweeping, and
+// sets the pace at which allocation pays for it.
+
+import Glibc
+import Synchronization
+
+/// What one cycle did, for traces.
+public struct CycleReport: Sendable {
+    /// Cycles so far, this one included.
+    public var number: UInt64
+    /// Nanoseconds since the heap was made, when the cycle began.
+    public var startNanoseconds: UInt64
+    /// Nanoseconds the world took to stop, and stood still.
+    public var timeToStop: UInt64
+    public var timeStopped: UInt64
+    /// Nanoseconds of sweeping before the stop.
+    public var sweepBefore: UInt64
+    /// Heap live at the start, at the end of marking, and found marked, in bytes.
+    public var liveBefore: UInt64
+    public var marked: UInt64
+    public var goalBytes: UInt64
+    /// Whether the program asked for it.
+    public var forced: Bool
+}
+
+func monotonicNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+extension Heap {
+    /// Runs one whole cycle for a running mutator at a safepoint. False if
+    /// memory it cannot do without was refused; then nothing happened.
+    func runCycle(_ mutator: MutatorRef, forced: Bool) -> Bool {
+        let began = monotonicNanoseconds()
+        finishSweep(mutator)
+        let swept = monotonicNanoseconds()
+        guard reserveForCycle() else { return false }
+        guard raw.pointee.world.stop() else { return true }
+        let stopped = monotonicNanoseconds()
+        finishSweepStopped()
+        let liveBefore = raw.pointee.statistics.heapLive.value
+        let goal = raw.pointee.statistics.nextGC.value
+        let marked = markStopped()
+        if configuration.debug.verify {
+            let violations = HeapVerifier(raw).violations(afterMark: true)
+            if !violations.isEmpty { reportViolations(violations) }
+        }
+        flip(marked: marked)
+        if configuration.debug.stopTheWorld { while raw.sweepOne(nil) != nil {} }
+        let started = monotonicNanoseconds()
+        raw.pointee.world.start()
+        mutator.prepareForSweep()
+        sweepers.wake()
+
+        let counters = raw.pointee.statistics
+        counters.cycles.add(1)
+        counters.pauseTotal.add(started - stopped)
+        counters.pauseMax.pointee.max(started - stopped, ordering: .relaxed)
+        onCycle?(CycleReport(
+            number: counters.cycles.value, startNanoseconds: began - createdAt, timeToStop: stopped - swept,
+            timeStopped: started - stopped, sweepBefore: swept - began, liveBefore: liveBefore, marked: marked,
+            goalBytes: goal, forced: forced))
+        return true
+    }
+
+    /// Sweeps what is left of the last cycle, with everybody running.
+    func finishSweep(_ mutator: MutatorRef?) {
+        mutator?.prepareForSweep()
+        while raw.sweepOne(mutator) != nil {}
+    }
+
+    /// With the world stopped: caches that were not flushed since the last flip, then stragglers.
+    private func finishSweepStopped() {
+        raw.pointee.world.forEachMutator { $0.prepareForSweep() }
+        while raw.sweepOne(nil) != nil {}
+    }
+
+    /// What a cycle cannot do without, before it begins.
+    private func reserveForCycle() -> Bool {
+        raw.pointee.lock.withLock {
+            var bytes = 0
+            for position in 0..<raw.pointee.allSpansCount {
+                let span = MSpanRef(bitPattern: raw.pointee.allSpans[position]).unsafelyUnwrapped
+                bytes += Int((span.pointee.elemCount + 63) / 64) * 8
+            }
+            return raw.pointee.markBits.reserve(byteCount: bytes + bytes / 32 + 4096)
+                && raw.unsweptSpans.reserve(count: raw.pointee.allSpansCount + 1024)
+        } && raw.pointee.work.stacks.reserve(count: 4)
+    }
+
+    /// Marks everything reachable. World stopped. Returns the bytes marked.
+    private func markStopped() -> UInt64 {
+        for order in 0..<raw.pointee.allArenasCount.load(ordering: .relaxed) {
+            let arena = raw.arena(ArenaIndex(address: raw.pointee.allArenas[order] << UInt(HeapConstants.arenaShift)))!
+            UnsafeMutableRawPointer(arena.pointee.pageMarks)
+                .initializeMemory(as: UInt8.self, repeating: 0, count: HeapArena.pageBitBytes)
+        }
+        raw.pointee.marking.store(1, ordering: .relaxed)
+        var worker = MarkWorker(raw)
+        withUnsafeMutablePointer(to: &worker) { worker in
+            let visitor = RootVisitor(worker: worker)
+            raw.pointee.world.forEachMutator { mutator in
+                (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
+                // The next piece of a tiny block must not be handed out of freed memory.
+                if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny, from: 0) }
+            }
+            while worker.pointee.step(4096) {}
+            worker.pointee.rescanAfterOverflow()
+        }
+        let marked = worker.markedBytes
+        worker.destroy()
+        raw.pointee.marking.store(0, ordering: .relaxed)
+        raw.pointee.world.forEachMutator { mutator in
+            (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.processWeak { address in
+                guard let (_, span, index) = self.raw.findObject(UInt(bitPattern: address)) else { return false }
+                return span.isMarked(index)
+            }
+        }
+        return marked
+    }
+
+    /// The next generation. World stopped, everything swept.
+    private func flip(marked: UInt64) {
+        let counters = raw.pointee.statistics
+        counters.heapMarked.set(marked)
+        counters.heapLive.set(marked)
+        counters.nextGC.set(goal(afterMarking: marked))
+        raw.pointee.sweepgen.wrappingAdd(2, ordering: .sequentiallyConsistent)
+        raw.pointee.markBits.nextEpoch()
+        raw.pointee.sweepDone.store(0, ordering: .releasing)
+        raw.pointee.pagesSwept.store(0, ordering: .relaxed)
+        raw.pointee.reclaimIndex.store(0, ordering: .relaxed)
+        raw.pointee.reclaimCredit.store(0, ordering: .relaxed)
+        raw.pointee.sweepArenasCount.store(
+            raw.pointee.allArenasCount.load(ordering: .relaxed), ordering: .relaxed)
+        raw.paceSweeper(trigger: counters.nextGC.value)
+    }
+
+    /// The heap size at which the next cycle begins: live × (1 + percent/100), at least 4 MiB × percent/100.
+    func goal(afterMarking marked: UInt64) -> UInt64 {
+        let percent = configuration.gcPercent
+        if percent < 0 { return .max }
+        let floor = UInt64(4 << 20) * UInt64(percent) / 100
+        let grown = marked &+ marked.multipliedFullWidth(by: UInt64(percent)).low / 100
+        return Swift.max(grown, floor)
+    }
+}
