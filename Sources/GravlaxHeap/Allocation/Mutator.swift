@@ -44,7 +44,9 @@ package struct MutatorState: ~Copyable {
     package var barrierCount: Int
 
     package let emptySpan: MSpanRef
+    /// Both outlive the mutator.
     package var roots: Unmanaged<AnyObject>?
+    package var owner: Unmanaged<Heap>?
     /// Under the world's mutex.
     package var nextMutator: MutatorRef?
 
@@ -74,7 +76,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, tiny: 0, tinyOffset: 0, tinyAllocs: 0,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
-            emptySpan: emptySpan, roots: nil, nextMutator: nil))
+            emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil))
         return state
     }
 }

@@ -66,7 +66,7 @@ package struct MHeap: ~Copyable {
     package let scavengeGoal: Atomic<UInt>
 
     /// One set of lists for each span class.
-    package let centrals: UnsafeMutablePointer<MCentral>
+    package let centrals: UnsafeMutableRawPointer
     /// Span records. Under `lock`.
     package var spanAllocator: FixedAllocator
     package var specialAllocators: SpecialAllocators
@@ -89,7 +89,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package var isMarking: Bool { pointee.marking.load(ordering: .relaxed) != 0 }
 
     package func central(_ spanClass: SpanClass) -> MCentralRef {
-        UnsafeMutableRawPointer(pointee.centrals).advanced(by: Int(spanClass.rawValue) * MCentral.stride)
+        (pointee.centrals + Int(spanClass.rawValue) * MCentral.stride)
             .assumingMemoryBound(to: MCentral.self)
     }
 

@@ -1,0 +1,162 @@
+// One heap: the object that owns everything, makes mutators, and gives every
+// byte back when it goes away.
+
+import Synchronization
+
+/// A garbage-collected page heap. Thread-safe; allocation goes through a
+/// `Mutator` for each thread. All memory returns to the system when the heap is
+/// released, which waits for its background threads. Close every mutator before.
+///
+///     let heap = try Heap(HeapConfiguration())
+///     let mutator = try heap.makeMutator(roots: self)
+///     let node = mutator.allocate(ObjectLayout(headerWords: 1, slotCount: 2))
+public final class Heap {
+    package let raw: MHeapRef
+    public let configuration: HeapConfiguration
+    let sweepers: BackgroundSweepers
+    let createdAt = monotonicNanoseconds()
+    private let counterMemory: UnsafeMutableRawPointer
+    /// Called after each cycle, on the thread that ran it. Set before the first mutator is made.
+    public var onCycle: ((CycleReport) -> Void)?
+
+    /// - Throws: `HeapError.outOfMemory` when the system refuses what a heap needs to exist.
+    public init(_ configuration: HeapConfiguration = HeapConfiguration()) throws {
+        self.configuration = configuration
+        let counterMemory = UnsafeMutableRawPointer.allocate(byteCount: HeapCounters.byteCount, alignment: 64)
+        counterMemory.initializeMemory(as: UInt8.self, repeating: 0, count: HeapCounters.byteCount)
+        guard let raw = MHeapRef.make(configuration, HeapCounters(at: counterMemory)) else {
+            counterMemory.deallocate()
+            throw HeapError.outOfMemory
+        }
+        self.raw = raw
+        self.counterMemory = counterMemory
+        raw.pointee.statistics.nextGC.set(configuration.gcPercent < 0 ? .max : UInt64(4 << 20) * UInt64(configuration.gcPercent) / 100)
+        sweepers = BackgroundSweepers(raw, count: configuration.backgroundSweepers)
+    }
+
+    deinit {
+        sweepers.stop()
+        raw.destroy()
+        counterMemory.deallocate()
+    }
+
+    /// A mutator for the calling thread, running. `roots` must outlive it.
+    ///
+    /// - Throws: `HeapError.outOfMemory`.
+    public func makeMutator(roots: any RootSource) throws -> Mutator {
+        guard let block = raw.pointee.memory.allocatePersistent(
+            byteCount: MutatorState.byteCount, alignment: 64, statistic: raw.pointee.statistics.metadata),
+            let empty = raw.pointee.memory.allocatePersistent(
+                byteCount: UInt(MemoryLayout<MSpan>.stride), alignment: 64, statistic: raw.pointee.statistics.metadata)
+        else { throw HeapError.outOfMemory }
+        // All zero: no free bit, no object, no window, so that every allocation from it is slow.
+        let mutator = MutatorRef.make(in: block, heap: raw, emptySpan: empty.assumingMemoryBound(to: MSpan.self))
+        mutator.pointee.roots = Unmanaged.passUnretained(roots as AnyObject)
+        mutator.pointee.owner = Unmanaged.passUnretained(self)
+        raw.pointee.world.add(mutator)
+        mutator.pointee.flushGeneration = raw.sweepgen
+        return Mutator(mutator)
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    /// Builds a heap in system memory; nil, with everything given back, if any part is refused.
+    static func make(_ configuration: HeapConfiguration, _ counters: HeapCounters) -> MHeapRef? {
+        guard let memory = OSMemory() else { return nil }
+        guard let heap = build(memory, configuration, counters) else {
+            _ = memory.destroy()
+            return nil
+        }
+        return heap
+    }
+
+    private static func build(
+        _ memory: OSMemory, _ configuration: HeapConfiguration, _ counters: HeapCounters
+    ) -> MHeapRef? {
+        let metadata = counters.metadata
+        let arenasBytes = UInt(HeapConstants.arenaCount * 8)
+        guard let block = memory.allocatePersistent(
+            byteCount: UInt(MemoryLayout<MHeap>.stride), alignment: 64, statistic: metadata),
+            let lock = HeapLock(rank: .heap, memory: memory, statistic: metadata),
+            let specialLock = HeapLock(rank: .specialRecords, memory: memory, statistic: metadata),
+            let pages = PageAllocator(
+                memory: memory, lock: lock, metadata: metadata, released: counters.heapReleased)
+        else { return nil }
+        guard let arenas = memory.allocate(byteCount: arenasBytes, statistic: metadata) else {
+            pages.destroy()
+            return nil
+        }
+        func refused() -> MHeapRef? {
+            pages.destroy()
+            memory.free(arenas, byteCount: arenasBytes)
+            return nil
+        }
+        guard let sweep0 = SweepBuffer(memory: memory, statistic: metadata),
+            let sweep1 = SweepBuffer(memory: memory, statistic: metadata),
+            let markBits = MarkBitsArenas(memory: memory, statistic: counters.markBits),
+            let stacks = WorkBufferStacks(memory: memory, statistic: counters.workBuffers),
+            let overflow = memory.allocatePersistent(byteCount: 64, alignment: 64, statistic: metadata),
+            let centrals = memory.allocatePersistent(
+                byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata)
+        else { return refused() }
+        let heap = block.bindMemory(to: MHeap.self, capacity: 1)
+        let finalizers = FixedAllocator(
+            recordByteCount: MemoryLayout<Special>.stride, memory: memory, statistic: metadata)
+        let profiles = FixedAllocator(
+            recordByteCount: MemoryLayout<Special>.stride, memory: memory, statistic: metadata)
+        let spans = FixedAllocator(
+            recordByteCount: MemoryLayout<MSpan>.stride, memory: memory, statistic: counters.spanRecords,
+            zeroing: false, context: UnsafeMutableRawPointer(heap)
+        ) { context, record in
+            context!.assumingMemoryBound(to: MHeap.self).recordSpan(record)
+        }
+        heap.initialize(to: MHeap(
+            memory: memory, configuration: configuration, lock: lock, pages: pages, statistics: counters,
+            sweepgen: Atomic(0), sweepDone: Atomic(1), sweepers: Atomic(0), marking: Atomic(0),
+            allSpans: UnsafeMutablePointer(bitPattern: 8)!, allSpansCount: 0, allSpansCapacity: 0,
+            sweepSpans0: sweep0, sweepSpans1: sweep1, pagesInUse: Atomic(0), pagesSwept: Atomic(0),
+            pagesSweptBasis: Atomic(0), sweepHeapLiveBasis: Atomic(0), sweepPagesPerByte: Atomic(0),
+            reclaimIndex: Atomic(1 << 63), reclaimCredit: Atomic(0),
+            arenas: arenas.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.arenaCount),
+            allArenas: UnsafeMutablePointer(bitPattern: 8)!, allArenasCount: Atomic(0), allArenasCapacity: 0,
+            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: ArenaHints(),
+            scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
+            specialAllocators: SpecialAllocators(lock: specialLock, finalizers: finalizers, profiles: profiles),
+            markBits: markBits,
+            work: MarkWork(stacks: stacks, overflow: overflow.bindMemory(to: Atomic<UInt32>.self, capacity: 1)),
+            world: World()))
+        for index in 0..<SpanClass.count {
+            guard let lock = HeapLock(rank: .central, memory: memory, statistic: metadata) else {
+                heap.pointee.world.destroy()
+                return refused()
+            }
+            MCentralRef.make(
+                in: centrals + index * MCentral.stride, heap: heap,
+                spanClass: SpanClass(rawValue: UInt8(index)), lock: lock)
+        }
+        return heap
+    }
+
+    /// Gives everything back. Nobody uses the heap any more.
+    func destroy() {
+        let memory = pointee.memory
+        pointee.world.destroy()
+        for order in 0..<pointee.allArenasCount.load(ordering: .relaxed) {
+            let index = ArenaIndex(address: pointee.allArenas[order] << UInt(HeapConstants.arenaShift))
+            let record = arena(index)!
+            memory.free(UnsafeMutableRawPointer(bitPattern: index.base)!, byteCount: UInt(HeapConstants.arenaSize))
+            memory.free(UnsafeMutableRawPointer(record), byteCount: HeapArena.blockBytes)
+        }
+        if pointee.allSpansCapacity > 0 {
+            memory.free(UnsafeMutableRawPointer(pointee.allSpans), byteCount: UInt(pointee.allSpansCapacity * 8))
+        }
+        memory.free(UnsafeMutableRawPointer(pointee.arenas), byteCount: UInt(HeapConstants.arenaCount * 8))
+        pointee.pages.destroy()
+        pointee.markBits.destroy()
+        pointee.work.stacks.destroy()
+        pointee.sweepSpans0.destroy()
+        pointee.sweepSpans1.destroy()
+        let leaked = memory.destroy()
+        if leaked != 0 { fatal("a heap kept memory when it was destroyed", ("bytes", UInt(leaked))) }
+    }
+}
