@@ -1,29 +1,29 @@
 /// The sizes that the whole heap agrees on. 64-bit Linux values of Go 1.14.
-package enum HeapConstants {
+@usableFromInline package enum HeapConstants {
     /// Bytes of a heap page.
-    package static let pageSize = 8192
-    package static let pageShift = 13
+    @usableFromInline package static let pageSize = 8192
+    @usableFromInline package static let pageShift = 13
     /// Bytes of an arena; arenas are aligned to their size.
-    package static let arenaSize = 64 << 20
-    package static let arenaShift = 26
-    package static let pagesPerArena = arenaSize / pageSize
+    @usableFromInline package static let arenaSize = 64 << 20
+    @usableFromInline package static let arenaShift = 26
+    @usableFromInline package static let pagesPerArena = arenaSize / pageSize
     /// Bits of an address that the arena map covers.
-    package static let addressBits = 48
-    package static let arenaCount = 1 << (addressBits - arenaShift)
+    @usableFromInline package static let addressBits = 48
+    @usableFromInline package static let arenaCount = 1 << (addressBits - arenaShift)
     /// The largest object that has a size class, in bytes.
-    package static let maxSmallSize = 32768
+    @usableFromInline package static let maxSmallSize = 32768
     /// Below this, size classes are looked up in steps of 8 bytes, above in steps of 128.
-    package static let smallSizeMax = 1024
+    @usableFromInline package static let smallSizeMax = 1024
     /// Bytes of a tiny block, and the (exclusive) limit of a tiny object.
-    package static let tinySize = 16
+    @usableFromInline package static let tinySize = 16
     /// Pages that one claim of the reclaimer covers, and that `grow` rounds up to.
-    package static let pagesPerChunk = 512
+    @usableFromInline package static let pagesPerChunk = 512
     /// Objects from this size on are scanned in pieces of this size, in bytes.
-    package static let scanPiece = 128 << 10
+    @usableFromInline package static let scanPiece = 128 << 10
     /// The largest request that is even looked at, in bytes: half the address space.
-    package static let maxAllocation = 1 << 46
+    @usableFromInline package static let maxAllocation = 1 << 46
 
-    package static let minPhysicalPageSize = 4096
-    package static let maxPhysicalPageSize = 512 << 10
-    package static let maxPhysicalHugePageSize = 4 << 20
+    @usableFromInline package static let minPhysicalPageSize = 4096
+    @usableFromInline package static let maxPhysicalPageSize = 512 << 10
+    @usableFromInline package static let maxPhysicalHugePageSize = 4 << 20
 }

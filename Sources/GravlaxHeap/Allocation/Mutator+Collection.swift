@@ -45,9 +45,8 @@ extension Mutator {
         state.releaseAll()
         state.returnPageCache()
         _ = state.pointee.heap.scavengeAll()
-        guard let budget = heap.configuration.budget else { return true }
-        let ready = state.pointee.heap.pointee.statistics.readyBytes
-        return ready < budget && UInt64(byteCount) <= budget - ready
+
+        return true
     }
 
     /// Before host code that blocks: from here on the world may stop without this mutator.

@@ -3,7 +3,7 @@
 
 import Synchronization
 
-package typealias MutatorRef = UnsafeMutablePointer<MutatorState>
+@usableFromInline package typealias MutatorRef = UnsafeMutablePointer<MutatorState>
 
 /// Why a mutator should come to a safepoint.
 package struct PollReason: OptionSet, Sendable {
@@ -17,14 +17,14 @@ package struct PollReason: OptionSet, Sendable {
 
 /// The state behind a `Mutator`, in system memory. Owned by the mutator's
 /// thread, except where a field says otherwise.
-package struct MutatorState: ~Copyable {
+@usableFromInline package struct MutatorState: ~Copyable {
     /// `PollReason` bits. Set by anybody, read relaxed by the owner.
-    package let poll: Atomic<UInt32>
+    @usableFromInline package let poll: Atomic<UInt32>
     /// Nonzero while the write barrier is on. Written while the world is stopped.
-    package let barrier: Atomic<UInt32>
+    @usableFromInline package let barrier: Atomic<UInt32>
     /// The span that each span class allocates from; an empty one where there is none.
-    package let cache: UnsafeMutablePointer<MSpanRef>
-    package let heap: MHeapRef
+    @usableFromInline package let cache: UnsafeMutablePointer<MSpanRef>
+    @usableFromInline package let heap: MHeapRef
 
     /// The tiny block in use, 0 where there is none, and the first free byte in it.
     package var tiny: UInt

@@ -3,13 +3,13 @@
 
 import Synchronization
 
-package typealias HeapArenaRef = UnsafeMutablePointer<HeapArena>
+@usableFromInline package typealias HeapArenaRef = UnsafeMutablePointer<HeapArena>
 
 /// Metadata of an arena. Bit arrays and the page map follow in system memory of
 /// their own, so that untouched parts cost nothing.
 ///
 /// - Source: Go 1.14 mheap.go, heapArena.
-package struct HeapArena: ~Copyable {
+@usableFromInline package struct HeapArena: ~Copyable {
     /// Two bits a word, words in address order: bit 0 "is a pointer", bit 1
     /// "there is more to scan". A 64-bit load covers 32 words.
     ///
@@ -17,18 +17,18 @@ package struct HeapArena: ~Copyable {
     ///     bits (scan|pointer)   10   11   11   00      header, two slots, padding
     ///
     /// Written by the owner of the span, 64 bits at a time; read by markers.
-    package var bitmap: UnsafeMutablePointer<Atomic<UInt64>>
+    @usableFromInline package var bitmap: UnsafeMutablePointer<Atomic<UInt64>>
     /// Address of the span record of each page; stale for freed pages, 0 where never used.
-    package var spans: UnsafeMutablePointer<Atomic<UInt>>
+    @usableFromInline package var spans: UnsafeMutablePointer<Atomic<UInt>>
     /// A bit for each page that is the first of an in-use span. Changed under the heap lock or atomically.
-    package var pageInUse: UnsafeMutablePointer<Atomic<UInt8>>
+    @usableFromInline package var pageInUse: UnsafeMutablePointer<Atomic<UInt8>>
     /// A bit for the first page of each span with a marked object. Cleared at the start of a cycle.
-    package var pageMarks: UnsafeMutablePointer<Atomic<UInt8>>
+    @usableFromInline package var pageMarks: UnsafeMutablePointer<Atomic<UInt8>>
     /// Bytes from the arena's start that may be dirty: memory above has never been handed out. Rises only.
     package let zeroedBase: Atomic<UInt>
     package let base: UInt
 
-    static let bitmapBytes = HeapConstants.arenaSize / 8 / 4
+    @usableFromInline static let bitmapBytes = HeapConstants.arenaSize / 8 / 4
     static let spansBytes = HeapConstants.pagesPerArena * 8
     static let pageBitBytes = HeapConstants.pagesPerArena / 8
     /// Bytes of the block that holds the record and all its arrays.
@@ -38,8 +38,8 @@ package struct HeapArena: ~Copyable {
 /// The index of an arena: address / 64 MiB.
 ///
 /// - Source: Go 1.14 mheap.go, arenaIdx.
-package struct ArenaIndex: Hashable, Sendable {
-    package let rawValue: UInt
+@usableFromInline package struct ArenaIndex: Hashable, Sendable {
+    @usableFromInline package let rawValue: UInt
 
     @inlinable @inline(__always)
     package init(address: UInt) { rawValue = address >> UInt(HeapConstants.arenaShift) }

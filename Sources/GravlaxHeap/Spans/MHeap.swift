@@ -5,10 +5,10 @@
 
 import Synchronization
 
-package typealias MHeapRef = UnsafeMutablePointer<MHeap>
+@usableFromInline package typealias MHeapRef = UnsafeMutablePointer<MHeap>
 
 /// - Source: Go 1.14 mheap.go, mheap.
-package struct MHeap: ~Copyable {
+@usableFromInline package struct MHeap: ~Copyable {
     package let memory: OSMemory
     package let configuration: HeapConfiguration
     /// Guards `pages`, `allSpans`, `arenas`' making, `curArena`, the record pools and the hints.
@@ -17,13 +17,13 @@ package struct MHeap: ~Copyable {
     package let statistics: HeapCounters
 
     /// Rises by 2 a cycle, while the world is stopped. See `MSpan.sweepgen`.
-    package let sweepgen: Atomic<UInt32>
+    @usableFromInline package let sweepgen: Atomic<UInt32>
     /// 1 when the stack of unswept spans ran empty.
     package let sweepDone: Atomic<UInt32>
     /// Calls of `sweepOne` in progress.
     package let sweepers: Atomic<UInt32>
     /// Nonzero while marking: barriers are on and new objects are black.
-    package let marking: Atomic<UInt32>
+    @usableFromInline package let marking: Atomic<UInt32>
 
     /// Every span record ever made, once. Under `lock`, or the world stopped.
     package var allSpans: UnsafeMutablePointer<UInt>
@@ -49,7 +49,7 @@ package struct MHeap: ~Copyable {
     package let reclaimCredit: Atomic<UInt>
 
     /// Address of the record of each arena, 0 where no heap is. Entries never go back to 0.
-    package let arenas: UnsafeMutablePointer<Atomic<UInt>>
+    @usableFromInline package let arenas: UnsafeMutablePointer<Atomic<UInt>>
     /// Index of each mapped arena in order of mapping; appended under `lock`.
     package var allArenas: UnsafeMutablePointer<UInt>
     package let allArenasCount: Atomic<Int>

@@ -10,40 +10,40 @@ import Synchronization
 ///     dead ──allocSpan──▶ inUse  (objects, swept by the collector)
 ///      ▲  └──allocSpan──▶ manual (stacks, work buffers: nobody scans them)
 ///      └────freeSpan─────┘
-package enum MSpanState: UInt8, Sendable {
+@usableFromInline package enum MSpanState: UInt8, Sendable {
     case dead = 0
     case inUse = 1
     case manual = 2
 }
 
-package typealias MSpanRef = UnsafeMutablePointer<MSpan>
+@usableFromInline package typealias MSpanRef = UnsafeMutablePointer<MSpan>
 
 /// - Source: Go 1.14 mheap.go, mspan.
 ///
 /// Unless a field says otherwise it is written by whoever owns the span: the
 /// thread that initialises it before `state` is published, then the processor
 /// cache that holds it, or the one sweeper that claimed it through `sweepgen`.
-package struct MSpan: ~Copyable {
+@usableFromInline package struct MSpan: ~Copyable {
     /// Links and owner of the list the span is in. Under the list's lock.
     package var next: MSpanRef?
     package var previous: MSpanRef?
     package var list: UnsafeMutablePointer<MSpanList>?
 
-    package var startAddress: UInt
-    package var pageCount: UInt
+    @usableFromInline package var startAddress: UInt
+    @usableFromInline package var pageCount: UInt
     /// End of the usable objects.
-    package var limit: UInt
+    @usableFromInline package var limit: UInt
     /// Bytes of one object; of a large object's span: all of its bytes.
-    package var elemSize: UInt
+    @usableFromInline package var elemSize: UInt
 
     /// The bits of `allocCache` stand for objects from `freeIndex` on, inverted: 1 is free.
     /// Bits for objects past `elemCount` are clear.
-    package var allocCache: UInt64
+    @usableFromInline package var allocCache: UInt64
     /// Objects below are allocated; the one at it is the next candidate.
-    package var freeIndex: UInt32
+    @usableFromInline package var freeIndex: UInt32
     /// Where the next 64-bit window of `allocBits` begins; a multiple of 64.
     package var allocWindow: UInt32
-    package var elemCount: UInt32
+    @usableFromInline package var elemCount: UInt32
     /// Live objects as of the last sweep or refill; a cached span derives what it handed out since.
     package var allocCount: UInt32
     /// Bits of the current window withheld from `allocCache` so that the next
@@ -61,21 +61,21 @@ package struct MSpan: ~Copyable {
     ///
     /// h−2 → h−1 is a compare-and-swap: it makes its winner the owner. The
     /// store that ends a sweep releases, and every load that acts on h acquires.
-    package let sweepgen: Atomic<UInt32>
+    @usableFromInline package let sweepgen: Atomic<UInt32>
     /// Published last when a span is made and withdrawn first when it goes.
-    package let stateBits: Atomic<UInt8>
-    package var spanClass: SpanClass
+    @usableFromInline package let stateBits: Atomic<UInt8>
+    @usableFromInline package var spanClass: SpanClass
     /// The memory may be dirty and is cleared before an object is handed out.
-    package var needZero: Bool
+    @usableFromInline package var needZero: Bool
     /// Division of an offset by `elemSize`; all 0 for a large object.
-    package var divShift: UInt8
-    package var divShift2: UInt8
-    package var divMul: UInt32
+    @usableFromInline package var divShift: UInt8
+    @usableFromInline package var divShift2: UInt8
+    @usableFromInline package var divMul: UInt32
     package var baseMask: UInt16
 
     package var allocBits: UnsafeMutablePointer<UInt8>?
     /// Marks of the cycle in progress; become `allocBits` at the sweep. The bytes are atomic.
-    package var gcmarkBits: UnsafeMutablePointer<UInt8>?
+    @usableFromInline package var gcmarkBits: UnsafeMutablePointer<UInt8>?
 
     /// Objects of a manual span's user; the heap only resets it.
     package var manualFreeList: UInt

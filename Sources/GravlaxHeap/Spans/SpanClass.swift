@@ -4,8 +4,8 @@
 
 /// The size class of a small object: an index into `SizeClassTable`. Class 0
 /// stands for large objects, which have a span of their own.
-package struct SizeClass: Hashable, Sendable {
-    package let rawValue: UInt8
+@usableFromInline package struct SizeClass: Hashable, Sendable {
+    @usableFromInline package let rawValue: UInt8
 
     @inlinable @inline(__always)
     package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -33,8 +33,8 @@ package struct SizeClass: Hashable, Sendable {
 /// `sizeClass << 1 | noscan`.
 ///
 /// - Source: Go 1.14 mheap.go, spanClass.
-package struct SpanClass: Hashable, Sendable {
-    package let rawValue: UInt8
+@usableFromInline package struct SpanClass: Hashable, Sendable {
+    @usableFromInline package let rawValue: UInt8
 
     @inlinable @inline(__always)
     package init(rawValue: UInt8) { self.rawValue = rawValue }

@@ -1,0 +1,71 @@
+/// A reading of a heap's counters. Go's `MemStats` in Swift case; bytes unless named otherwise.
+///
+/// Identities, exact whenever the world is stopped and caches are flushed:
+///
+///     heapSys      = heapInUse + heapIdle
+///     heapReleased ≤ heapIdle
+///     objects      = mallocs − frees
+///     pagesInUse   = Σ pages of in-use spans
+public struct HeapStatistics: Sendable, Equatable {
+    public struct SizeClassCounts: Sendable, Equatable {
+        /// Bytes of one object of the class.
+        public var size: Int
+        public var mallocs: UInt64
+        public var frees: UInt64
+    }
+
+    public var heapSys: UInt64
+    public var heapIdle: UInt64
+    public var heapInUse: UInt64
+    public var heapReleased: UInt64
+    public var heapLive: UInt64
+    public var heapMarked: UInt64
+    public var stacksInUse: UInt64
+    public var metadata: UInt64
+    public var nextGC: UInt64
+    /// Collections so far.
+    public var cycles: UInt64
+    /// Objects handed out and freed. Tiny objects count as their blocks.
+    public var mallocs: UInt64
+    public var frees: UInt64
+    /// Objects combined in tiny blocks.
+    public var tinyAllocs: UInt64
+    public var pagesInUse: UInt64
+    public var pagesSwept: UInt64
+    public var pauseTotalNanoseconds: UInt64
+    public var pauseMaxNanoseconds: UInt64
+    public var bySize: [SizeClassCounts]
+
+    public var objects: UInt64 { mallocs - frees }
+}
+
+extension Heap {
+    /// The counters now. Cached spans count as if all their free slots were handed out.
+    public var statistics: HeapStatistics {
+        let counters = raw.pointee.statistics
+        var mallocs = counters.largeAllocCount.value
+        var frees = counters.largeFreeCount.value
+        var bySize: [HeapStatistics.SizeClassCounts] = []
+        for index in 1..<SizeClass.count {
+            let counts = HeapStatistics.SizeClassCounts(
+                size: Int(SizeClassTable.size[index]), mallocs: counters.smallAllocCount(index).value,
+                frees: counters.smallFreeCount(index).value)
+            bySize.append(counts)
+            mallocs += counts.mallocs
+            frees += counts.frees
+        }
+        return HeapStatistics(
+            heapSys: counters.heapSys.byteCount, heapIdle: counters.heapIdle.byteCount,
+            heapInUse: counters.heapInUse.byteCount, heapReleased: counters.heapReleased.byteCount,
+            heapLive: counters.heapLive.value, heapMarked: counters.heapMarked.value,
+            stacksInUse: counters.stacksInUse.byteCount,
+            metadata: counters.metadata.byteCount + counters.markBits.byteCount + counters.workBuffers.byteCount
+                + counters.spanRecords.byteCount,
+            nextGC: counters.nextGC.value, cycles: counters.cycles.value, mallocs: mallocs, frees: frees,
+            tinyAllocs: counters.tinyAllocCount.value,
+            pagesInUse: UInt64(raw.pointee.pagesInUse.load(ordering: .relaxed)),
+            pagesSwept: UInt64(raw.pointee.pagesSwept.load(ordering: .relaxed)),
+            pauseTotalNanoseconds: counters.pauseTotal.value, pauseMaxNanoseconds: counters.pauseMax.value,
+            bySize: bySize)
+    }
+}
