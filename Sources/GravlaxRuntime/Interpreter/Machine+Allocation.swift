@@ -1,0 +1,181 @@
+import Glibc
+import GravlaxCompiler
+import GravlaxHeap
+
+/// Making objects. Each of these may collect, and so needs all references in registers or temporaries; `nil` means that
+/// memory was refused even then, and the failure is set.
+extension Machine {
+    @inline(__always) func allocate(_ layout: ObjectLayout) -> ObjectWords? {
+        if let memory = mutator.allocate(layout) { return memory.assumingMemoryBound(to: UInt64.self) }
+        return allocateSlow(layout)
+    }
+
+    @inline(never) private func allocateSlow(_ layout: ObjectLayout) -> ObjectWords? {
+        if mutator.collectForMemory(byteCount: layout.byteCount), let memory = mutator.allocate(layout) {
+            return memory.assumingMemoryBound(to: UInt64.self)
+        }
+        failure = .outOfMemory
+        return nil
+    }
+
+    @inline(__always) func allocateNoScan(byteCount: Int) -> ObjectWords? {
+        if let memory = mutator.allocateNoScan(byteCount: byteCount) {
+            return memory.assumingMemoryBound(to: UInt64.self)
+        }
+        return allocateNoScanSlow(byteCount: byteCount)
+    }
+
+    @inline(never) private func allocateNoScanSlow(byteCount: Int) -> ObjectWords? {
+        if mutator.collectForMemory(byteCount: byteCount), let memory = mutator.allocateNoScan(byteCount: byteCount) {
+            return memory.assumingMemoryBound(to: UInt64.self)
+        }
+        failure = .outOfMemory
+        return nil
+    }
+
+    // MARK: Strings
+
+    func makeString(_ text: UnsafeRawBufferPointer) -> Value? {
+        makeString(text, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    func makeString(_ text: String) -> Value? {
+        var text = text
+        return text.withUTF8 { makeString(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The string of two texts, which may lie in strings that a root holds.
+    func makeString(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Value? {
+        let count = left.count + right.count
+        if count <= StringObject.shortLimit {
+            var text: UInt64 = 0
+            for byte in right.reversed() { text = text << 8 | UInt64(byte) }
+            for byte in left.reversed() { text = text << 8 | UInt64(byte) }
+            guard let words = allocateNoScan(byteCount: 8) else { return nil }
+            words[0] = StringObject.shortHeader(text: text, count: count)
+            return Value(object: words)
+        }
+        guard let words = makeLongString(byteCount: count) else { return nil }
+        let destination = UnsafeMutableRawPointer(words) + StringObject.longTextOffset
+        if let start = left.baseAddress { memcpy(destination, start, left.count) }
+        if let start = right.baseAddress { memcpy(destination + left.count, start, right.count) }
+        let isASCII = Machine.isASCII(UnsafeRawBufferPointer(start: destination, count: count))
+        StringObject.initializeLong(words, byteCount: count, isASCII: isASCII)
+        return Value(object: words)
+    }
+
+    /// Joins two strings that registers hold. ASCII-ness follows from the parts.
+    func concatenate(_ left: ObjectWords, _ right: ObjectWords) -> Value? {
+        let leftText = StringObject.bytes(left)
+        let rightText = StringObject.bytes(right)
+        let count = leftText.count + rightText.count
+        guard count > StringObject.shortLimit else {
+            guard let words = allocateNoScan(byteCount: 8) else { return nil }
+            words[0] = StringObject.shortHeader(
+                text: left[0] >> 16 | (right[0] >> 16) << UInt64(leftText.count * 8), count: count)
+            return Value(object: words)
+        }
+        guard let words = makeLongString(byteCount: count) else { return nil }
+        let destination = UnsafeMutableRawPointer(words) + StringObject.longTextOffset
+        memcpy(destination, leftText.baseAddress.unsafelyUnwrapped, leftText.count)
+        memcpy(destination + leftText.count, rightText.baseAddress.unsafelyUnwrapped, rightText.count)
+        StringObject.initializeLong(
+            words, byteCount: count, isASCII: StringObject.isASCII(left) && StringObject.isASCII(right))
+        return Value(object: words)
+    }
+
+    private func makeLongString(byteCount: Int) -> ObjectWords? {
+        guard byteCount <= StringObject.maximumByteCount else {
+            failure = .outOfMemory
+            return nil
+        }
+        return allocateNoScan(byteCount: StringObject.longTextOffset + byteCount)
+    }
+
+    private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
+        var offset = 0
+        while offset + 8 <= text.count {
+            if text.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return false }
+            offset += 8
+        }
+        while offset < text.count {
+            if text[offset] >= 0x80 { return false }
+            offset += 1
+        }
+        return true
+    }
+
+    // MARK: Functions
+
+    /// A closure without captures.
+    func makeClosure(_ prototype: UnsafeMutablePointer<PrototypeRecord>) -> Value? {
+        guard let words = allocate(prototype.pointee.closureLayout) else { return nil }
+        ClosureObject.initialize(words, prototype)
+        return Value(object: words)
+    }
+
+    func makeNative(_ builtin: Builtin) -> Value? {
+        guard let words = allocateNoScan(byteCount: 8) else { return nil }
+        words[0] = ObjectKind.native.header(upper: UInt32(builtin.rawValue))
+        return Value(object: words)
+    }
+
+    func makeBoundMethod(_ receiver: Value, _ method: Value) -> Value? {
+        guard let words = allocate(boundMethodLayout) else { return nil }
+        words[0] = ObjectKind.boundMethod.header()
+        words[BoundMethodObject.receiver] = receiver.bits
+        words[BoundMethodObject.method] = method.bits
+        return Value(object: words)
+    }
+
+    // MARK: Collections
+
+    /// A buffer of at least `capacity` slots, all zero.
+    func makeBuffer(capacity: Int) -> ObjectWords? {
+        guard capacity <= ListObject.maximumCount else {
+            failure = .outOfMemory
+            return nil
+        }
+        let rounded = BufferObject.roundedCapacity(capacity)
+        guard let words = allocate(BufferObject.layout(capacity: rounded)) else { return nil }
+        words[0] = ObjectKind.buffer.header(upper: UInt32(rounded))
+        return words
+    }
+
+    /// An empty list with room for `capacity` elements.
+    func makeList(capacity: Int) -> Value? {
+        var buffer: UInt64 = 0
+        if capacity > 0 {
+            guard let words = makeBuffer(capacity: capacity) else { return nil }
+            buffer = Value(buffer: words).bits
+        }
+        temporaries[0] = buffer
+        defer { temporaries[0] = 0 }
+        guard let words = allocate(listLayout) else { return nil }
+        words[0] = ObjectKind.list.header()
+        words[1] = buffer
+        return Value(object: words)
+    }
+
+    /// Makes room for `extra` more elements. The list is in a register.
+    func reserve(_ list: ObjectWords, _ extra: Int) -> Bool {
+        let count = ListObject.count(list)
+        let capacity = ListObject.capacity(list)
+        if count + extra <= capacity { return true }
+        guard let buffer = makeBuffer(capacity: max(count + extra, capacity * 2, 4)) else { return false }
+        // The new buffer is not published yet: plain stores will do.
+        if count > 0 { (buffer + BufferObject.first).update(from: ListObject.elements(list), count: count) }
+        mutator.store(Value(buffer: buffer).bits, to: list + 1)
+        return true
+    }
+
+    @inline(__always) func push(_ value: UInt64, to list: ObjectWords) -> Bool {
+        let count = ListObject.count(list)
+        if _slowPath(count >= ListObject.capacity(list)) {
+            guard reserve(list, 1) else { return false }
+        }
+        mutator.store(value, to: ListObject.elements(list) + count)
+        ListObject.setCount(count + 1, list)
+        return true
+    }
+}

@@ -1,0 +1,147 @@
+import GravlaxCompiler
+
+/// Calls beyond the fast path. Each gives the frame to go on with: the callee's, or the caller's when the call is over
+/// already; `nil` when it failed.
+extension Machine {
+    @inline(never) func callSlow(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands
+    ) -> FramePointer? {
+        enter(frame, pc)
+        return call(frame, Value(bits: frame.pointee.base[i.a]), window: i.a, argumentCount: i.b)
+    }
+
+    /// Calls `callee`, which is in a register, with the arguments above `window`.
+    func call(_ frame: FramePointer, _ callee: Value, window: Int, argumentCount: Int) -> FramePointer? {
+        let base = frame.pointee.base + window
+        switch callee.kind {
+        case .closure:
+            return callClosure(frame, callee.words, window: window, argumentCount: argumentCount)
+        case .classObject:
+            return instantiate(frame, callee.words, window: window, argumentCount: argumentCount)
+        case .boundMethod:
+            let receiver = callee.words[BoundMethodObject.receiver]
+            let method = Value(bits: callee.words[BoundMethodObject.method])
+            base[0] = receiver
+            return call(frame, method, window: window, argumentCount: argumentCount)
+        case .native:
+            let builtin = Builtin(rawValue: UInt8(truncatingIfNeeded: callee.words[0] >> 32)).unsafelyUnwrapped
+            return callBuiltin(frame, builtin, window: window, argumentCount: argumentCount)
+        default:
+            _ = fail("Can only call functions and classes.")
+            return nil
+        }
+    }
+
+    func callClosure(
+        _ frame: FramePointer, _ closure: ObjectWords, window: Int, argumentCount: Int
+    ) -> FramePointer? {
+        let prototype = ClosureObject.prototype(closure)
+        guard checkArity(prototype.pointee.arity, argumentCount) else { return nil }
+        return pushFrame(frame, base: frame.pointee.base + window, closure, prototype)
+    }
+
+    private func checkArity(_ arity: Int, _ argumentCount: Int) -> Bool {
+        arity == argumentCount || fail("Expected \(arity) arguments but got \(argumentCount).")
+    }
+
+    private func instantiate(
+        _ frame: FramePointer, _ classWords: ObjectWords, window: Int, argumentCount: Int
+    ) -> FramePointer? {
+        let record = ClassObject.record(classWords)
+        // The class stays in its register until the instance is made.
+        guard let words = allocate(record.pointee.instanceLayout) else { return nil }
+        words[0] = ObjectKind.instance.header(upper: record.pointee.root.pointee.id)
+        words[1] = Value(object: classWords).bits
+        frame.pointee.base[window] = Value(object: words).bits
+        let initializer = Value(bits: classWords[ClassObject.initializer])
+        if initializer.isObject {
+            return callClosure(frame, initializer.words, window: window, argumentCount: argumentCount)
+        }
+        return checkArity(0, argumentCount) ? frame : nil
+    }
+
+    private func callBuiltin(
+        _ frame: FramePointer, _ builtin: Builtin, window: Int, argumentCount: Int
+    ) -> FramePointer? {
+        guard checkArity(builtin.arity, argumentCount),
+            let result = run(builtin, frame.pointee.base + window)
+        else { return nil }
+        frame.pointee.base[window] = result.bits
+        return frame
+    }
+
+    @inline(never) func invokeSlow(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands
+    ) -> FramePointer? {
+        enter(frame, pc)
+        let prototype = frame.pointee.prototype.unsafelyUnwrapped
+        let symbol = prototype.pointee.siteSymbols[i.c]
+        let receiver = Value(bits: frame.pointee.base[i.a])
+        guard let words = receiver.object(.instance) else {
+            guard let builtin = Builtin.method(symbol, of: receiver) else {
+                return noMethods(receiver, symbol)
+            }
+            return callBuiltin(frame, builtin, window: i.a, argumentCount: i.b)
+        }
+        let cache = find(symbol, in: words)
+        if cache.word == 0 { return findUncached(frame, words, symbol, i) }
+        switch cache.form {
+        case InlineCache.method, InlineCache.outsideMethod:
+            prototype.pointee.caches[i.c] = cache.word
+            let method = ClassObject.method(number: cache.slot, of: InstanceObject.classWords(words))
+            return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
+        default:
+            let callee = field(cache, of: words)
+            frame.pointee.base[i.a] = callee.bits
+            return call(frame, callee, window: i.a, argumentCount: i.b)
+        }
+    }
+
+    /// A field or method that no cache word can describe.
+    private func findUncached(
+        _ frame: FramePointer, _ words: ObjectWords, _ symbol: Int32, _ i: Operands
+    ) -> FramePointer? {
+        if let callee = uncachedField(symbol, of: words) {
+            frame.pointee.base[i.a] = callee.bits
+            return call(frame, callee, window: i.a, argumentCount: i.b)
+        }
+        if let method = ClassObject.method(symbol, of: InstanceObject.classWords(words)) {
+            return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
+        }
+        _ = fail("Undefined property '\(symbols.name(symbol))'.")
+        return nil
+    }
+
+    private func noMethods(_ receiver: Value, _ symbol: Int32) -> FramePointer? {
+        switch receiver.kind {
+        case .list, .map: _ = fail("Undefined property '\(symbols.name(symbol))'.")
+        default: _ = fail("Only instances have methods.")
+        }
+        return nil
+    }
+
+    @inline(never) func superInvoke(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands
+    ) -> FramePointer? {
+        enter(frame, pc)
+        let symbol = frame.pointee.prototype.unsafelyUnwrapped.pointee.siteSymbols[i.c]
+        let superclass = Value(bits: frame.pointee.base[i.a + i.b + 1]).words
+        guard let method = ClassObject.method(symbol, of: superclass) else {
+            _ = fail("Undefined property '\(symbols.name(symbol))'.")
+            return nil
+        }
+        return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
+    }
+
+    @inline(never) func getSuper(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        let base = frame.pointee.base
+        let symbol = frame.pointee.prototype.unsafelyUnwrapped.pointee.siteSymbols[i.c]
+        guard let method = ClassObject.method(symbol, of: Value(bits: base[i.b]).words) else {
+            return fail("Undefined property '\(symbols.name(symbol))'.")
+        }
+        guard let bound = makeBoundMethod(Value(bits: base[i.a]), method) else { return false }
+        base[i.a] = bound.bits
+        return true
+    }
+}

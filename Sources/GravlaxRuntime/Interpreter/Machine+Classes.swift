@@ -1,0 +1,75 @@
+import GravlaxCompiler
+
+/// Class declarations. A class has no instances before its declaration is over, so methods are copied down and the room
+/// for fields is fitted as the instructions come.
+extension Machine {
+    @inline(never) func makeClass(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        let prototype = frame.pointee.prototype.unsafelyUnwrapped
+        let template = programs[prototype.pointee.programNumber].program.classes[i.bx]
+        guard let name = makeString(template.name) else { return false }
+        temporaries[0] = name.bits
+        defer { temporaries[0] = 0 }
+        guard let words = allocate(classLayout) else { return false }
+        var hints = SymbolIndex()
+        for field in template.fieldNames { _ = hints.insert(prototype.pointee.symbols[Int(field)]) }
+        words[0] = ObjectKind.classObject.header()
+        words[1] = UInt64(UInt(bitPattern: shapes.makeRecord(for: words, hints: hints)))
+        words[ClassObject.name] = name.bits
+        words[ClassObject.superclass] = Value.nilBits
+        words[ClassObject.initializer] = Value.nilBits
+        words[ClassObject.methods] = Value.nilBits
+        frame.pointee.base[i.a] = Value(object: words).bits
+        return true
+    }
+
+    @inline(never) func inherit(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        guard let superclass = Value(bits: frame.pointee.base[i.b]).object(.classObject) else {
+            return fail("Superclass must be a class.")
+        }
+        let subclass = Value(bits: frame.pointee.base[i.a]).words
+        let inherited = ClassObject.record(superclass)
+        let record = ClassObject.record(subclass)
+        mutator.store(Value(object: superclass).bits, to: subclass + ClassObject.superclass)
+        var numbered: [(symbol: Int32, number: Int)] = []
+        inherited.pointee.methods.forEach { numbered.append(($0, $1)) }
+        // By number, so that a method has the same number in both classes.
+        numbered.sort { $0.number < $1.number }
+        for (symbol, number) in numbered {
+            guard add(ClassObject.method(number: number, of: superclass), symbol, to: subclass) else { return false }
+        }
+        inherited.pointee.hints.forEach { symbol, _ in _ = record.pointee.hints.insert(symbol) }
+        shapes.updateCapacity(record)
+        return true
+    }
+
+    @inline(never) func addMethod(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        let symbol = frame.pointee.prototype.unsafelyUnwrapped.pointee.symbols[i.c]
+        let base = frame.pointee.base
+        return add(Value(bits: base[i.b]), symbol, to: Value(bits: base[i.a]).words)
+    }
+
+    private func add(_ method: Value, _ symbol: Int32, to classWords: ObjectWords) -> Bool {
+        let record = ClassObject.record(classWords)
+        let count = record.pointee.methods.count
+        let known = record.pointee.methods.find(symbol)
+        if known < 0 {
+            let buffer = Value(bits: classWords[ClassObject.methods])
+            let capacity = buffer.isNil ? 0 : BufferObject.capacity(buffer.words)
+            if count == capacity {
+                guard let grown = makeBuffer(capacity: max(4, capacity * 2)) else { return false }
+                for index in 0..<count {
+                    grown[BufferObject.first + index] = buffer.words[BufferObject.first + index]
+                }
+                mutator.store(Value(buffer: grown).bits, to: classWords + ClassObject.methods)
+            }
+        }
+        let number = known >= 0 ? known : record.pointee.methods.insert(symbol)
+        let methods = Value(bits: classWords[ClassObject.methods]).words
+        mutator.store(method.bits, to: methods + BufferObject.first + number)
+        if symbol == initializerSymbol { mutator.store(method.bits, to: classWords + ClassObject.initializer) }
+        return true
+    }
+}

@@ -1,0 +1,74 @@
+import GravlaxCompiler
+
+/// What operators and variables do beyond the fast paths. Messages are clox's.
+extension Machine {
+    @inline(never) func numbersExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {
+        enter(frame, pc)
+        return fail("Operands must be numbers.")
+    }
+
+    @inline(never) func numberExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {
+        enter(frame, pc)
+        return fail("Operand must be a number.")
+    }
+
+    /// A counted loop is `i = i + 1` and a comparison: the message is that of the one that fails.
+    @inline(never) func counterExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ counter: UInt64) -> Bool {
+        enter(frame, pc)
+        return fail(
+            Value(bits: counter).isNumber ? "Operands must be numbers." : "Operands must be two numbers or two strings.")
+    }
+
+    @inline(never) func undefinedGlobal(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ slot: Int) -> Bool {
+        enter(frame, pc)
+        return fail("Undefined variable '\(globalNames[slot])'.")
+    }
+
+    @inline(never) func addSlow(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ destination: Int, _ left: UInt64, _ right: UInt64
+    ) -> Bool {
+        enter(frame, pc)
+        let leftValue = Value(bits: left)
+        let rightValue = Value(bits: right)
+        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else {
+            return fail("Operands must be two numbers or two strings.")
+        }
+        guard let joined = concatenate(leftValue.words, rightValue.words) else { return false }
+        frame.pointee.base[destination] = joined.bits
+        return true
+    }
+
+    @inline(never) func makeCell(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        guard let words = allocate(cellLayout) else { return false }
+        let base = frame.pointee.base
+        words[0] = ObjectKind.cell.header()
+        words[1] = base[i.b]
+        base[i.a] = Value(object: words).bits
+        return true
+    }
+
+    @inline(never) func makeClosure(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        let prototype = frame.pointee.prototype.unsafelyUnwrapped.pointee.functions + i.bx
+        guard let words = allocate(prototype.pointee.closureLayout) else { return false }
+        ClosureObject.initialize(words, prototype)
+        let base = frame.pointee.base
+        let own = Value(bits: frame.pointee.closure).words
+        for index in 0..<prototype.pointee.captureCount {
+            let source = prototype.pointee.captures[index]
+            words[ClosureObject.firstCapture + index] =
+                source == Int64.max
+                ? frame.pointee.closure
+                : source >= 0 ? base[Int(source)] : own[ClosureObject.firstCapture + Int(-1 - source)]
+        }
+        base[i.a] = Value(object: words).bits
+        return true
+    }
+
+    @inline(never) func printValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) {
+        enter(frame, pc)
+        write(Value(bits: frame.pointee.base[i.a])) { output.write($0) }
+        output.endLine()
+    }
+}

@@ -1,0 +1,243 @@
+import GravlaxCompiler
+import GravlaxHeap
+
+/// What the loop reads on its way, in native memory so that no reference counting or access check is near it.
+/// Owner: the interpreter's thread.
+struct MachineState {
+    var stack: CallStack
+    /// Values of globals by slot; `undefined` until defined. Moved only between runs.
+    var globals: UnsafeMutablePointer<UInt64>
+    var globalCapacity: Int
+}
+
+/// The inside of an interpreter: its heap, stack, globals, symbols and shapes, and everything that instructions do
+/// beyond the fast paths of `execute`.
+///
+/// Slow paths begin with `enter`, which records the frame and its next instruction. From then on the collector finds
+/// all live registers, so a slow path may allocate, which may collect; addresses stay good (nothing moves) as long as a
+/// register, or a temporary root, holds the object. Owner: one thread at a time.
+final class Machine: RootSource {
+    let heap: Heap
+    let mutator: Mutator
+    let state: UnsafeMutablePointer<MachineState>
+    let output: OutputBuffer
+    let shapes = ShapeTable()
+    var symbols = SymbolTable()
+    var programs: [ProgramInstance] = []
+    private(set) var globalNames: [String] = []
+    /// The frame that runs, recorded by `enter`; `nil` between runs.
+    var top: FramePointer?
+    /// Objects that a slow path has made and not yet stored anywhere.
+    let temporaries: UnsafeMutablePointer<UInt64>
+    static let temporaryCount = 8
+    /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
+    /// no memory.
+    var failure: Failure?
+    let initializerSymbol: Int32
+
+    let cellLayout = CellObject.layout
+    let boundMethodLayout = BoundMethodObject.layout
+    let classLayout = ClassObject.layout
+    let listLayout = ListObject.layout
+    let mapLayout = MapObject.layout
+
+    enum Failure {
+        case outOfMemory
+        case stackOverflow
+        case message(String)
+    }
+
+    init(configuration: HeapConfiguration, output: OutputBuffer) throws {
+        let roots = RootForwarder()
+        let heap = try Heap(configuration)
+        let mutator = try heap.makeMutator(roots: roots)
+        guard let stack = CallStack(mutator) else {
+            mutator.close()
+            throw RuntimeError(message: "Out of memory.")
+        }
+        self.heap = heap
+        self.mutator = mutator
+        self.roots = roots
+        self.output = output
+        temporaries = .allocate(capacity: Machine.temporaryCount)
+        temporaries.initialize(repeating: 0, count: Machine.temporaryCount)
+        let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: 64)
+        state = .allocate(capacity: 1)
+        state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: 64))
+        for member in Builtin.members { _ = symbols.intern(member.name) }
+        initializerSymbol = symbols.intern("init")
+        roots.machine = self
+        extendGlobals(to: Builtin.globals.map(\.name))
+        for (slot, builtin) in Builtin.globals.enumerated() {
+            guard let native = makeNative(builtin.builtin) else { throw RuntimeError(message: "Out of memory.") }
+            globals[slot] = native.bits
+        }
+    }
+
+    private let roots: RootForwarder
+
+    deinit {
+        roots.machine = nil
+        state.pointee.stack.destroy(mutator)
+        state.pointee.globals.deallocate()
+        state.deallocate()
+        temporaries.deallocate()
+        mutator.close()
+    }
+
+    /// Makes room for the globals of a program. Existing slots keep their values.
+    func extendGlobals(to names: [String]) {
+        if names.count > state.pointee.globalCapacity {
+            let capacity = max(names.count, state.pointee.globalCapacity * 2)
+            let moved = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity)
+            moved.moveInitialize(from: state.pointee.globals, count: globalNames.count)
+            state.pointee.globals.deallocate()
+            state.pointee.globals = moved
+            state.pointee.globalCapacity = capacity
+        }
+        for slot in globalNames.count..<max(names.count, globalNames.count) {
+            state.pointee.globals[slot] = Value.undefinedBits
+        }
+        if names.count > globalNames.count { globalNames = names }
+    }
+
+    // MARK: Roots
+
+    /// Registers of all frames lie in one piece: windows overlap at the arguments, and above the top frame's live
+    /// registers nothing is looked at.
+    func visitRoots(_ visitor: RootVisitor) {
+        visitor.visit(words: UnsafePointer(state.pointee.globals), count: globalNames.count)
+        visitor.visit(words: UnsafePointer(temporaries), count: Machine.temporaryCount)
+        for program in programs {
+            program.visitRoots { visitor.visit(words: $0, count: $1) }
+        }
+        guard let top, let prototype = top.pointee.prototype, let pc = top.pointee.pc else { return }
+        let registers = state.pointee.stack.registers
+        let live = prototype.pointee.live[pc - prototype.pointee.code - 1]
+        visitor.visit(words: UnsafePointer(registers), count: top.pointee.base - registers + Int(live))
+        var frame = top
+        while frame > state.pointee.stack.frames {
+            visitor.visit(word: frame.pointee.closure)
+            frame -= 1
+        }
+    }
+
+    func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool) { shapes.sweep(isMarked) }
+
+    // MARK: Slow paths
+
+    /// Records where the program stands, for the collector and for traces.
+    @inline(__always) func enter(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) {
+        frame.pointee.pc = pc
+        top = frame
+    }
+
+    @inline(never) func poll(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) {
+        enter(frame, pc)
+        mutator.safepoint()
+    }
+
+    /// Sets the error and gives false, for the slow path to return.
+    func fail(_ message: String) -> Bool {
+        failure = .message(message)
+        return false
+    }
+
+    // MARK: Running
+
+    /// Runs a program to its end. The result is what the script returns: `nil`, or the last expression's value.
+    func run(_ program: Program) throws(RuntimeError) -> Value {
+        guard program.globalNames.starts(with: globalNames) else {
+            throw RuntimeError(message: "The program was compiled for other globals.")
+        }
+        extendGlobals(to: program.globalNames)
+        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
+        programs.append(instance)
+        guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
+            failure = nil
+            throw RuntimeError(message: "Out of memory.")
+        }
+        let stack = state.pointee.stack
+        stack.frames.pointee = Frame(pc: nil, base: stack.registers, prototype: nil, closure: 0)
+        stack.registers[0] = closure.bits
+        var first = stack.frames
+        guard
+            let entered = pushFrame(
+                first, base: stack.registers, ObjectWords(closure.words), instance.functions)
+        else {
+            failure = nil
+            throw RuntimeError(message: "Stack overflow.")
+        }
+        first = entered
+        top = first
+        defer {
+            top = nil
+            failure = nil
+        }
+        guard execute(first) else { throw makeError() }
+        return Value(bits: state.pointee.stack.registers[0])
+    }
+
+    /// Pushes a frame whose R[0] is at `base`, growing the stack when needed; `nil` is a stack overflow, which is set.
+    func pushFrame(
+        _ frame: FramePointer, base: UnsafeMutablePointer<UInt64>, _ closure: ObjectWords,
+        _ prototype: UnsafeMutablePointer<PrototypeRecord>
+    ) -> FramePointer? {
+        var frame = frame
+        var base = base
+        let count = prototype.pointee.registerCount
+        if frame + 1 >= state.pointee.stack.frameLimit || base + count > state.pointee.stack.registerLimit {
+            guard let moved = state.pointee.stack.grow(top: frame, base: base, registerCount: count, mutator) else {
+                failure = .stackOverflow
+                return nil
+            }
+            (frame, base) = moved
+            top = frame
+        }
+        let callee = frame + 1
+        callee.initialize(
+            to: Frame(
+                pc: prototype.pointee.code, base: base, prototype: prototype,
+                closure: Value(object: closure).bits))
+        return callee
+    }
+
+    private func makeError() -> RuntimeError {
+        let message: String
+        switch failure {
+        case .message(let text): message = text
+        case .stackOverflow: message = "Stack overflow."
+        case .outOfMemory, nil: message = "Out of memory."
+        }
+        guard let top else { return RuntimeError(message: message) }
+        let depth = top - state.pointee.stack.frames
+        let kept = RuntimeError.keptAtEachEnd
+        var trace: [RuntimeError.TraceEntry] = []
+        let omitted = depth > 2 * kept ? depth - 2 * kept : 0
+        for index in 0..<depth where omitted == 0 || index < kept || index >= kept + omitted {
+            trace.append(traceEntry(top - index))
+        }
+        return RuntimeError(message: message, trace: trace, omittedCount: omitted, omissionIndex: kept)
+    }
+
+    private func traceEntry(_ frame: FramePointer) -> RuntimeError.TraceEntry {
+        guard let record = frame.pointee.prototype, let pc = frame.pointee.pc else {
+            return RuntimeError.TraceEntry(functionName: nil, sourceName: "", line: 0, startByte: 0, endByte: 0)
+        }
+        let program = programs[record.pointee.programNumber].program
+        let function = program.functions[record.pointee.functionNumber]
+        let index = max(pc - record.pointee.code - 1, 0)
+        return RuntimeError.TraceEntry(
+            functionName: function.kind == .script ? nil : function.name ?? "anonymous function",
+            sourceName: program.sourceName, line: Int(function.lines[index]),
+            startByte: Int(function.spans[index].start), endByte: Int(function.spans[index].end))
+    }
+}
+
+/// Stands between the heap, which keeps its root source, and the machine, which keeps the heap.
+private final class RootForwarder: RootSource {
+    unowned(unsafe) var machine: Machine?
+
+    func visitRoots(_ visitor: RootVisitor) { machine?.visitRoots(visitor) }
+    func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool) { machine?.processWeak(isMarked) }
+}

@@ -1,0 +1,102 @@
+import GravlaxCompiler
+import GravlaxHeap
+
+/// A function as the loop needs it: native memory, so that running it chases raw pointers only. Lives as long as the
+/// interpreter; all but `caches` is constant once the program is instantiated.
+struct PrototypeRecord {
+    var code: UnsafePointer<UInt64>
+    var constants: UnsafeMutablePointer<UInt64>
+    /// One `InlineCache` a site.
+    var caches: UnsafeMutablePointer<UInt64>
+    var arity: Int
+    var registerCount: Int
+    /// Live registers before each instruction.
+    var live: UnsafePointer<UInt16>
+    /// The interpreter's symbol of each site.
+    var siteSymbols: UnsafePointer<Int32>
+    /// The interpreter's symbol for each of the program's.
+    var symbols: UnsafePointer<Int32>
+    /// All functions of the program.
+    var functions: UnsafeMutablePointer<PrototypeRecord>
+    /// Where captures come from: a register n as n, a capture n as -1 - n, the enclosing closure as `Int64.max`.
+    var captures: UnsafePointer<Int64>
+    var captureCount: Int
+    var constantCount: Int
+    var closureLayout: ObjectLayout
+    var programNumber: Int
+    var functionNumber: Int
+}
+
+/// A program in an interpreter: constants, symbols and caches of its own around the shared, immutable code.
+final class ProgramInstance {
+    let program: Program
+    let functions: UnsafeMutablePointer<PrototypeRecord>
+    private let symbols: UnsafeMutablePointer<Int32>
+    private var allocations: [UnsafeMutableRawPointer] = []
+
+    init(_ program: Program, number: Int, symbolTable: inout SymbolTable) {
+        self.program = program
+        symbols = .allocate(capacity: max(program.symbols.count, 1))
+        functions = .allocate(capacity: program.functions.count)
+        for (index, name) in program.symbols.enumerated() { symbols[index] = symbolTable.intern(name) }
+        for (index, function) in program.functions.enumerated() {
+            let siteSymbols = copy(function.siteSymbols.map { symbols[Int($0)] })
+            let constants = copy([UInt64](repeating: Value.nilBits, count: function.constants.count))
+            let captures = copy(
+                function.captures.map { source -> Int64 in
+                    switch source {
+                    case .register(let register): Int64(register)
+                    case .capture(let capture): -1 - Int64(capture)
+                    case .enclosingSelf: Int64.max
+                    }
+                })
+            (functions + index).initialize(
+                to: PrototypeRecord(
+                    code: UnsafePointer(copy(function.code)), constants: constants,
+                    caches: copy([UInt64](repeating: 0, count: function.siteCount)), arity: function.arity,
+                    registerCount: function.registerCount, live: UnsafePointer(copy(function.live)),
+                    siteSymbols: UnsafePointer(siteSymbols), symbols: UnsafePointer(symbols), functions: functions,
+                    captures: UnsafePointer(captures), captureCount: function.captures.count,
+                    constantCount: function.constants.count,
+                    closureLayout: ClosureObject.layout(captureCount: function.captures.count),
+                    programNumber: number, functionNumber: index))
+        }
+    }
+
+    deinit {
+        for allocation in allocations { allocation.deallocate() }
+        functions.deallocate()
+        symbols.deallocate()
+    }
+
+    /// Strings among the constants become objects; the others are filled in by the way. False: out of memory.
+    func makeConstants(_ machine: Machine) -> Bool {
+        for (index, function) in program.functions.enumerated() {
+            let constants = functions[index].constants
+            for (position, constant) in function.constants.enumerated() {
+                switch constant {
+                case .nil: constants[position] = Value.nilBits
+                case .boolean(let flag): constants[position] = Value(flag).bits
+                case .number(let number): constants[position] = Value(number: number).bits
+                case .string(let bytes):
+                    guard let string = bytes.withUnsafeBytes({ machine.makeString($0) }) else { return false }
+                    constants[position] = string.bits
+                }
+            }
+        }
+        return true
+    }
+
+    func visitRoots(_ visit: (UnsafePointer<UInt64>, Int) -> Void) {
+        for index in 0..<program.functions.count where functions[index].constantCount > 0 {
+            visit(UnsafePointer(functions[index].constants), functions[index].constantCount)
+        }
+    }
+
+    private func copy<Element>(_ elements: [Element]) -> UnsafeMutablePointer<Element> {
+        let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))
+        memory.initialize(from: elements, count: elements.count)
+        allocations.append(UnsafeMutableRawPointer(memory))
+        return memory
+    }
+}

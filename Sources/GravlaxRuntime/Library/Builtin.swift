@@ -1,0 +1,164 @@
+import Glibc
+
+/// The functions written in Swift; their number is what a native function object holds. This is the one table of
+/// built-ins: a case here, a row in `globals` or `members`, and its code in `Machine.run`.
+enum Builtin: UInt8, CaseIterable {
+    // Functions
+    case clock, str
+    // Methods of lists
+    case push, pop, insert, removeAt, clearList
+    // Methods of maps
+    case has, remove, keys, values, clearMap
+
+    var arity: Int {
+        switch self {
+        case .clock, .pop, .clearList, .keys, .values, .clearMap: 0
+        case .str, .push, .removeAt, .has, .remove: 1
+        case .insert: 2
+        }
+    }
+
+    /// The global names of built-in functions: the first slots of every program's global table.
+    static let globals: [(name: String, builtin: Builtin)] = [("clock", .clock), ("str", .str)]
+
+    struct Member {
+        let name: String
+        let list: Builtin?
+        let map: Builtin?
+    }
+
+    /// Properties of built-in kinds. They are the interpreter's first symbols: a symbol below their count is its row.
+    static let members: [Member] = [
+        Member(name: "count", list: nil, map: nil),
+        Member(name: "push", list: .push, map: nil),
+        Member(name: "pop", list: .pop, map: nil),
+        Member(name: "insert", list: .insert, map: nil),
+        Member(name: "removeAt", list: .removeAt, map: nil),
+        Member(name: "clear", list: .clearList, map: .clearMap),
+        Member(name: "has", list: nil, map: .has),
+        Member(name: "remove", list: nil, map: .remove),
+        Member(name: "keys", list: nil, map: .keys),
+        Member(name: "values", list: nil, map: .values),
+    ]
+
+    static var countSymbol: Int32 { 0 }
+
+    /// The built-in method `symbol` of `receiver`.
+    static func method(_ symbol: Int32, of receiver: Value) -> Builtin? {
+        guard Int(symbol) < members.count else { return nil }
+        return switch receiver.kind {
+        case .list: members[Int(symbol)].list
+        case .map: members[Int(symbol)].map
+        default: nil
+        }
+    }
+}
+
+extension Machine {
+    /// Runs a built-in whose receiver is `window[0]` and whose arguments follow. All of them stay in registers, so
+    /// addresses are good throughout. `nil`: failed.
+    func run(_ builtin: Builtin, _ window: UnsafeMutablePointer<UInt64>) -> Value? {
+        let receiver = Value(bits: window[0])
+        let argument = Value(bits: window[1])
+        switch builtin {
+        case .clock:
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            return Value(unchecked: Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9)
+        case .str:
+            return StringObject.isString(argument) ? argument : makeText(of: argument)
+        case .push:
+            return push(argument.bits, to: receiver.words) ? .nil : nil
+        case .pop:
+            let count = ListObject.count(receiver.words)
+            guard count > 0 else { return failed("Can't pop from an empty list.") }
+            let slot = ListObject.elements(receiver.words) + (count - 1)
+            let last = Value(bits: slot.pointee)
+            mutator.store(Value.nilBits, to: slot)
+            ListObject.setCount(count - 1, receiver.words)
+            return last
+        case .insert:
+            return insert(Value(bits: window[2]), at: argument, in: receiver.words)
+        case .removeAt:
+            return remove(at: argument, from: receiver.words)
+        case .clearList:
+            ListObject.setCount(0, receiver.words)
+            mutator.store(0, to: receiver.words + 1)
+            return .nil
+        case .has:
+            return Value(mapValue(receiver.words, argument) != nil)
+        case .remove:
+            return removeMapValue(receiver.words, argument) ?? .nil
+        case .keys:
+            return listOfEntries(receiver.words, offset: 0)
+        case .values:
+            return listOfEntries(receiver.words, offset: 1)
+        case .clearMap:
+            mutator.store(0, to: receiver.words + 2)
+            mutator.store(0, to: receiver.words + 3)
+            MapObject.setCounts(receiver.words, count: 0, used: 0)
+            return .nil
+        }
+    }
+
+    private func failed(_ message: String) -> Value? {
+        _ = fail(message)
+        return nil
+    }
+
+    private func insert(_ value: Value, at key: Value, in list: ObjectWords) -> Value? {
+        let count = ListObject.count(list)
+        guard let index = position(key, limit: count + 1, count: count) else { return nil }
+        guard push(value.bits, to: list) else { return nil }
+        let elements = ListObject.elements(list)
+        mutator.bulkStore(from: elements + index, to: elements + index + 1, count: count - index)
+        mutator.store(value.bits, to: elements + index)
+        return .nil
+    }
+
+    private func remove(at key: Value, from list: ObjectWords) -> Value? {
+        let count = ListObject.count(list)
+        guard let index = position(key, limit: count, count: count) else { return nil }
+        let elements = ListObject.elements(list)
+        let removed = Value(bits: elements[index])
+        mutator.bulkStore(from: elements + index + 1, to: elements + index, count: count - index - 1)
+        mutator.store(Value.nilBits, to: elements + count - 1)
+        ListObject.setCount(count - 1, list)
+        return removed
+    }
+
+    private func position(_ key: Value, limit: Int, count: Int) -> Int? {
+        guard key.isNumber else {
+            _ = fail("List index must be a number.")
+            return nil
+        }
+        let number = key.number
+        let position = number < 0 ? number + Double(count) : number
+        guard position == position.rounded(.towardZero), position >= 0, position < Double(limit) else {
+            let elements = count == 1 ? "1 element" : "\(count) elements"
+            _ = fail("List index \(NumberFormatting.text(number)) out of range: the list has \(elements).")
+            return nil
+        }
+        return Int(position)
+    }
+
+    private func listOfEntries(_ map: ObjectWords, offset: Int) -> Value? {
+        guard let list = makeList(capacity: MapObject.count(map)) else { return nil }
+        var count = 0
+        for entry in 0..<MapObject.used(map) {
+            let words = MapObject.entries(map) + 2 * entry
+            guard words[0] != Value.undefinedBits else { continue }
+            mutator.store(words[offset], to: ListObject.elements(list.words) + count)
+            count += 1
+        }
+        ListObject.setCount(count, list.words)
+        return list
+    }
+
+    /// The text that `print` shows, as a string.
+    func makeText(of value: Value) -> Value? {
+        var text: [UInt8] = []
+        write(value) { text.append(contentsOf: $0) }
+        return text.withUnsafeBytes { makeString($0) }
+    }
+}

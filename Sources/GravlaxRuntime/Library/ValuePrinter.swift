@@ -1,0 +1,137 @@
+/// The text of values. Lists and maps are walked with a stack of their own, so that deep nesting needs no native stack;
+/// one that is inside itself prints as `[...]` or `{...}` there.
+extension Machine {
+    /// Emits the text of `value` in pieces.
+    func write(_ value: Value, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        switch value.kind {
+        case .list, .map: writeCollection(value, emit)
+        default: writeScalar(value, quotesStrings: false, emit)
+        }
+    }
+
+    /// A collection that is being written, and the position to go on from.
+    private struct OpenCollection {
+        let words: ObjectWords
+        let isMap: Bool
+        var position = 0
+        var isFirst = true
+        var value: Value?
+    }
+
+    private func writeCollection(_ value: Value, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        func put(_ text: StaticString) {
+            emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+        var open: [OpenCollection] = []
+        var inside: Set<ObjectWords> = []
+        func begin(_ value: Value) {
+            let isMap = value.kind == .map
+            guard inside.insert(value.words).inserted else { return put(isMap ? "{...}" : "[...]") }
+            put(isMap ? "{" : "[")
+            open.append(OpenCollection(words: value.words, isMap: isMap))
+        }
+        begin(value)
+        while var current = open.popLast() {
+            let next: Value?
+            if let value = current.value {
+                put(": ")
+                current.value = nil
+                next = value
+            } else {
+                next = advance(&current)
+                if next != nil {
+                    if !current.isFirst { put(", ") }
+                    current.isFirst = false
+                }
+            }
+            guard let element = next else {
+                put(current.isMap ? "}" : "]")
+                inside.remove(current.words)
+                continue
+            }
+            open.append(current)
+            switch element.kind {
+            case .list, .map: begin(element)
+            default: writeScalar(element, quotesStrings: true, emit)
+            }
+        }
+    }
+
+    /// The next element or key; a key's value waits in the collection.
+    private func advance(_ collection: inout OpenCollection) -> Value? {
+        if collection.isMap {
+            while collection.position < MapObject.used(collection.words) {
+                let entry = MapObject.entries(collection.words) + 2 * collection.position
+                collection.position += 1
+                if entry[0] != Value.undefinedBits {
+                    collection.value = Value(bits: entry[1])
+                    return Value(bits: entry[0])
+                }
+            }
+            return nil
+        }
+        guard collection.position < ListObject.count(collection.words) else { return nil }
+        collection.position += 1
+        return Value(bits: ListObject.elements(collection.words)[collection.position - 1])
+    }
+
+    private func writeScalar(_ value: Value, quotesStrings: Bool, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        func put(_ text: StaticString) {
+            emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+        func putName(of words: ObjectWords) {
+            let name = Value(bits: ClassObject.record(words).pointee.classWords[ClassObject.name])
+            emit(StringObject.bytes(name.words))
+        }
+        if value.isNumber { return NumberFormatting.format(value.number, emit) }
+        guard let kind = value.kind else {
+            switch value.bits {
+            case Value.trueBits: return put("true")
+            case Value.falseBits: return put("false")
+            default: return put("nil")
+            }
+        }
+        switch kind {
+        case .longString, .shortString:
+            quotesStrings ? writeQuoted(StringObject.bytes(value.words), emit) : emit(StringObject.bytes(value.words))
+        case .closure: writeFunction(value.words, emit)
+        case .boundMethod: writeScalar(Value(bits: value.words[BoundMethodObject.method]), quotesStrings: false, emit)
+        case .native: put("<native fn>")
+        case .classObject: putName(of: value.words)
+        case .instance:
+            putName(of: InstanceObject.classWords(value.words))
+            put(" instance")
+        case .list, .map, .cell, .buffer: put("nil")
+        }
+    }
+
+    private func writeFunction(_ closure: ObjectWords, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        let record = ClosureObject.prototype(closure)
+        let function = programs[record.pointee.programNumber].program.functions[record.pointee.functionNumber]
+        var text = function.kind == .script ? "<script>" : "<fn \(function.name ?? "")>"
+        text.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// A string inside a collection: in quotes, with the escapes that read back.
+    private func writeQuoted(_ text: UnsafeRawBufferPointer, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        var quoted: [UInt8] = [UInt8(ascii: "\"")]
+        quoted.reserveCapacity(text.count + 2)
+        for byte in text {
+            let escape: UInt8
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): escape = byte
+            case UInt8(ascii: "\n"): escape = UInt8(ascii: "n")
+            case UInt8(ascii: "\r"): escape = UInt8(ascii: "r")
+            case UInt8(ascii: "\t"): escape = UInt8(ascii: "t")
+            case 0: escape = UInt8(ascii: "0")
+            default:
+                quoted.append(byte)
+                continue
+            }
+            quoted.append(UInt8(ascii: "\\"))
+            quoted.append(escape)
+        }
+        quoted.append(UInt8(ascii: "\""))
+        quoted.withUnsafeBytes(emit)
+    }
+}
