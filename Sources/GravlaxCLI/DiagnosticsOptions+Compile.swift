@@ -3,6 +3,7 @@
 import ArgumentParser
 import Glibc
 import GravlaxCompiler
+import GravlaxRuntime
 
 extension DiagnosticsOptions {
     /// - Throws: `ExitCode` 65, after the errors have been reported.
@@ -31,6 +32,25 @@ extension DiagnosticsOptions {
                         : excerpt.text(error.message, start: Int(error.span.start), end: Int(error.span.end)))
             }
             throw ExitCode(65)
+        }
+    }
+
+    func report(_ error: RuntimeError, name: String, bytes: [UInt8]) {
+        guard style == .rich, let place = error.trace.first else {
+            return StandardStream.error.write(error.loxDescription)
+        }
+        // A trace may lead into an earlier input of the read-eval-print loop, whose text is gone.
+        if place.sourceName == name {
+            let excerpt = SourceExcerpt(name: name, bytes: bytes, isColored: isColored)
+            StandardStream.error.write(excerpt.text(error.message, start: place.startByte, end: place.endByte))
+        } else {
+            StandardStream.error.write("\(place.sourceName):\(place.line): error: \(error.message)\n")
+        }
+        for (index, entry) in error.trace.enumerated() {
+            if error.omittedCount > 0, index == error.omissionIndex {
+                StandardStream.error.write("    … \(error.omittedCount) more calls\n")
+            }
+            StandardStream.error.write("    in \(entry.place) at \(entry.sourceName):\(entry.line)\n")
         }
     }
 

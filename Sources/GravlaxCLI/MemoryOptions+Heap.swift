@@ -1,0 +1,17 @@
+// The options of the command line as the heap wants them.
+
+import GravlaxHeap
+import GravlaxRuntime
+
+extension MemoryOptions {
+    func heapConfiguration(settings: CollectorSettings) -> HeapConfiguration {
+        var configuration = HeapConfiguration(encoding: Value.encoding)
+        configuration.budget = memoryLimit?.byteCount
+        configuration.gcPercent = gcPercent.value
+        configuration.debug.verify = settings.verify
+        configuration.debug.stress = settings.stress
+        configuration.debug.clobberFree = settings.clobberFree
+        configuration.debug.stopTheWorld = settings.stopTheWorld
+        return configuration
+    }
+}

@@ -1,0 +1,68 @@
+// An interpreter with the options of the command line: compiles, runs, reports.
+
+import ArgumentParser
+import Glibc
+import Gravlax
+import GravlaxCompiler
+import GravlaxHeap
+import GravlaxRuntime
+
+final class Session {
+    private let interpreter: Interpreter
+    private let memory: MemoryOptions
+    private let diagnostics: DiagnosticsOptions
+    private var lineCount = 0
+
+    init(memory: MemoryOptions, diagnostics: DiagnosticsOptions) throws {
+        self.memory = memory
+        self.diagnostics = diagnostics
+        do {
+            interpreter = try Interpreter(
+                configuration: memory.heapConfiguration(settings: .fromEnvironment()),
+                flushesLines: StandardStream.output.isTerminal,
+                output: { StandardStream.output.write($0) })
+        } catch let error as HeapError {
+            throw failure("cannot make the heap: \(error)", exitCode: 70)
+        }
+    }
+
+    /// Compiles and runs a program, then prints the statistics that were asked for.
+    ///
+    /// - Throws: `ExitCode` 65 or 70, after the errors have been reported.
+    func runProgram(name: String, bytes: [UInt8]) throws {
+        let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames)
+        defer { printStatistics() }
+        do {
+            try interpreter.run(program)
+        } catch {
+            diagnostics.report(error, name: name, bytes: bytes)
+            throw ExitCode(70)
+        }
+    }
+
+    /// Runs one input of the read-eval-print loop. Errors are reported and end nothing.
+    func evaluate(_ bytes: [UInt8]) {
+        lineCount += 1
+        let name = "input \(lineCount)"
+        do {
+            let program = try diagnostics.compile(
+                name: name, bytes: bytes, globalNames: interpreter.globalNames, echoesLastExpression: true)
+            if let text = try interpreter.run(program) { StandardStream.output.write(text + "\n") }
+        } catch let error as RuntimeError {
+            diagnostics.report(error, name: name, bytes: bytes)
+        } catch {
+            // Compile errors have been reported.
+        }
+    }
+
+    func finish() {
+        interpreter.flush()
+        printStatistics()
+    }
+
+    private func printStatistics() {
+        guard let format = memory.statistics else { return }
+        let report = StatisticsReport(interpreter.heap.statistics)
+        StandardStream.error.write(format == .json ? report.json : report.text)
+    }
+}
