@@ -16,11 +16,15 @@ final class Session {
     init(memory: MemoryOptions, diagnostics: DiagnosticsOptions) throws {
         self.memory = memory
         self.diagnostics = diagnostics
+        let settings = try CollectorSettings.fromEnvironment()
         do {
             interpreter = try Interpreter(
-                configuration: memory.heapConfiguration(settings: .fromEnvironment()),
+                configuration: memory.heapConfiguration(settings: settings),
                 flushesLines: StandardStream.output.isTerminal,
                 output: { StandardStream.output.write($0) })
+            if memory.gctrace || settings.gctrace {
+                interpreter.heap.onCycle = { StandardStream.error.write(CollectionTraceLine($0).text) }
+            }
         } catch let error as HeapError {
             throw failure("cannot make the heap: \(error)", exitCode: 70)
         }

@@ -27,6 +27,12 @@ public struct CycleReport: Sendable {
     public var goalBytes: UInt64
     /// Whether the program asked for it.
     public var forced: Bool
+    /// Nanoseconds since the heap was made, when the world went on.
+    public var endNanoseconds: UInt64
+    /// Nanoseconds that all cycles so far kept the world stopped.
+    public var collectingTotal: UInt64
+    /// Mutators of the heap.
+    public var mutatorCount: Int
 }
 
 func monotonicNanoseconds() -> UInt64 {
@@ -67,7 +73,9 @@ extension Heap {
         onCycle?(CycleReport(
             number: counters.cycles.value, startNanoseconds: began - createdAt, timeToStop: stopped - swept,
             timeStopped: started - stopped, sweepBefore: swept - began, liveBefore: liveBefore, marked: marked,
-            goalBytes: goal, forced: forced))
+            goalBytes: goal, forced: forced,
+            endNanoseconds: started - createdAt, collectingTotal: counters.pauseTotal.value,
+            mutatorCount: raw.pointee.world.mutatorCount))
         return true
     }
 

@@ -107,6 +107,12 @@ package struct World {
         return state.pointee.stopping
     }
 
+    var mutatorCount: Int {
+        lock()
+        defer { unlock() }
+        return state.pointee.mutatorCount
+    }
+
     // MARK: Stopping
 
     /// Stops the world for the running mutator that calls. False if somebody

@@ -1,0 +1,31 @@
+// The counters of a heap as rows of the report.
+
+import GravlaxHeap
+
+extension StatisticsReport {
+    package init(_ statistics: HeapStatistics) {
+        self.init(
+            entries: [
+                Entry("heapSys", statistics.heapSys, .bytes, "address space mapped for objects"),
+                Entry("heapInUse", statistics.heapInUse, .bytes, "in spans with objects"),
+                Entry("heapIdle", statistics.heapIdle, .bytes, "in free pages"),
+                Entry("heapReleased", statistics.heapReleased, .bytes, "of those, held by the system"),
+                Entry("heapLive", statistics.heapLive, .bytes, "live at the last collection, or allocated since"),
+                Entry("heapMarked", statistics.heapMarked, .bytes, "found live by the last collection"),
+                Entry("nextGC", statistics.nextGC, .bytes, "where the next collection begins"),
+                Entry("stacksInUse", statistics.stacksInUse, .bytes, "stacks of the interpreter"),
+                Entry("metadata", statistics.metadata, .bytes, "what the heap needs for itself"),
+                Entry("cycles", statistics.cycles, .count, "collections"),
+                Entry("mallocs", statistics.mallocs, .count, "objects allocated (free slots of cached spans included)"),
+                Entry("frees", statistics.frees, .count, "objects freed"),
+                Entry("tinyAllocs", statistics.tinyAllocs, .count, "short strings that share 16-byte blocks"),
+                Entry("pagesInUse", statistics.pagesInUse, .count, "pages of 8 KiB in spans with objects"),
+                Entry("pagesSwept", statistics.pagesSwept, .count, "pages swept since the last collection"),
+                Entry("pauseTotal", statistics.pauseTotalNanoseconds, .nanoseconds, "the world stood still, in all"),
+                Entry("pauseMax", statistics.pauseMaxNanoseconds, .nanoseconds, "the world stood still, at most"),
+            ],
+            sizeClasses: statistics.bySize.map {
+                SizeClassRow(byteCount: UInt64($0.size), allocations: $0.mallocs, frees: $0.frees)
+            })
+    }
+}
