@@ -46,6 +46,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         let spanBytes = UInt(sizeClass.pageCount) << UInt(HeapConstants.pageShift)
         heap.deductSweepCredit(spanBytes: spanBytes, callerSweepPages: 0)
         guard let span = takeListed(mutator) ?? growSpan(mutator) else { return nil }
+        if !span.hasFree { fatal("a span to allocate from is full", ("base", span.base)) }
         let used = UInt(span.pointee.allocCount) * span.pointee.elemSize
         heap.pointee.statistics.heapLive.add(UInt64(spanBytes - used))
         heap.pointee.statistics.smallAllocCount(Int(sizeClass.rawValue))
