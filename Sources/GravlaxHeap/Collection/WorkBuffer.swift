@@ -1,133 +1,232 @@
-// Grey objects wait in buffers of 2 KiB. A worker owns one; full and empty ones
-// wait on two lock-free stacks. A stack's head packs the top buffer's address
-// with a count that changes at every push, so that a pop whose head went away
-// and came back fails (ABA). Buffers are never unmapped before the heap is.
-//
-// - Source: Go 1.14 mgcwork.go, workbuf; lfstack.go.
-
 import Synchronization
 
-/// A buffer of grey objects. Owned by one thread, or by the stack it is on.
-package struct WorkBuffer {
-    package static let byteCount: UInt = 2048
-    package static let capacity = 2048 / 8 - 2
+/// What stands at the start of a work buffer: 16 bytes.
+private struct WorkBufferHeader: ~Copyable {
+    /// The packed head of the stack below this buffer. Stored by the pusher before it publishes the buffer; a popper
+    /// that loses the race may have loaded a later value, which it throws away.
+    let next = Atomic<UInt64>(0)
+    /// How often the buffer was pushed: makes every head different. Only the owner of the buffer writes it.
+    var pushCount: UInt32 = 0
+    /// Entries in use.
+    var count: UInt32 = 0
+}
 
-    struct Layout: ~Copyable {
-        /// Address of the buffer below on the stack.
-        let next: Atomic<UInt>
-        var count: Int
-        var first: UInt
+/// A 2 KiB buffer of grey objects: a header, then 254 words.
+///
+/// A thin pointer. Its owner, one thread at a time, has it to itself; of a buffer on a stack only the link is read.
+///
+/// - Source: Go 1.14 mgcwork.go, workbuf.
+package struct WorkBuffer: Equatable {
+    package static let byteCount = 2048
+    private static let headerByteCount = 16
+    /// Entries that fit.
+    package static let capacity = (byteCount - headerByteCount) / 8
+
+    fileprivate let header: UnsafeMutablePointer<WorkBufferHeader>
+
+    /// Makes an empty buffer in `memory`: 2 KiB, aligned to its size, not used for anything else ever after.
+    fileprivate init(initializing memory: UnsafeMutableRawPointer) {
+        header = memory.bindMemory(to: WorkBufferHeader.self, capacity: 1)
+        header.initialize(to: WorkBufferHeader())
     }
-    let layout: UnsafeMutablePointer<Layout>
 
-    @inline(__always)
-    private var entries: UnsafeMutablePointer<UInt> {
-        (UnsafeMutableRawPointer(layout) + 16).assumingMemoryBound(to: UInt.self)
+    /// The buffer with this `address`; nil for 0.
+    package init?(address: UInt) {
+        guard let header = UnsafeMutablePointer<WorkBufferHeader>(bitPattern: address) else { return nil }
+        self.header = header
     }
 
-    package var count: Int { layout.pointee.count }
+    package var address: UInt { UInt(bitPattern: header) }
 
-    /// False when the buffer is full.
-    @inline(__always)
-    package func push(_ object: UInt) -> Bool {
-        let count = layout.pointee.count
-        if count == Self.capacity { return false }
-        entries[count] = object
-        layout.pointee.count = count &+ 1
-        return true
+    /// Entries in use; whoever writes `entries` directly sets it.
+    package var count: Int {
+        get { Int(header.pointee.count) }
+        nonmutating set { header.pointee.count = UInt32(truncatingIfNeeded: newValue) }
     }
 
-    /// 0 when the buffer is empty.
-    @inline(__always)
+    package var isEmpty: Bool { header.pointee.count == 0 }
+    package var isFull: Bool { count == Self.capacity }
+
+    /// All the words, the first `count` of them in use.
+    package var entries: UnsafeMutablePointer<UInt> {
+        (UnsafeMutableRawPointer(header) + Self.headerByteCount).assumingMemoryBound(to: UInt.self)
+    }
+
+    /// Adds an entry. The buffer is not full.
+    package func push(_ entry: UInt) {
+        let count = count
+        if count >= Self.capacity { fatal("a work buffer overflows", ("buffer", address)) }
+        entries[count] = entry
+        self.count = count + 1
+    }
+
+    /// Takes the newest entry. The buffer is not empty.
     package func pop() -> UInt {
-        let count = layout.pointee.count
-        if count == 0 { return 0 }
-        layout.pointee.count = count &- 1
-        return entries[count &- 1]
+        let count = count
+        if count == 0 { fatal("a work buffer is empty", ("buffer", address)) }
+        self.count = count - 1
+        return entries[count - 1]
+    }
+
+    /// Moves the newer half of another buffer's entries here. This buffer is empty.
+    ///
+    /// - Source: Go 1.14 mgcwork.go, handoff.
+    package func takeHalf(of other: WorkBuffer) {
+        if !isEmpty { fatal("a work buffer is not empty", ("buffer", address)) }
+        let moved = other.count / 2
+        other.count -= moved
+        count = moved
+        entries.update(from: other.entries + other.count, count: moved)
     }
 }
 
-/// The two stacks of a heap; a thin pointer. Any thread.
+/// The lock-free stacks of full and of empty work buffers that all markers share.
+///
+/// A head is an address and a count in 64 bits: `address << 16 | pushes`. Addresses are multiples of 2 KiB, which
+/// leaves 27 bits for the pushes of that buffer. A popper reads the head, then the link of the buffer there, then
+/// exchanges the head. If the buffer was popped and pushed again meanwhile, its count differs and the exchange fails.
+/// Reading the link of a buffer that someone else has is harmless, since buffers are never given back.
+///
+/// A thin pointer: copies share the record. Any thread may call anything.
+///
+/// - Source: Go 1.14 lfstack.go, lfstack_64bit.go, and mgcwork.go, work.full and work.empty.
 package struct WorkBufferStacks {
-    struct Record: ~Copyable {
-        let full: Atomic<UInt64>
-        let empty: Atomic<UInt64>
+    private struct Record: ~Copyable {
+        // Pushed with releasing, popped with acquiring order: entries written before a push are there after the pop.
+        let full = Atomic<UInt64>(0)
+        /// Keeps the two heads, which different threads change, on cache lines of their own.
+        let padding: (UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0)
+        let empty = Atomic<UInt64>(0)
+        /// Buffers on the empty stack. Relaxed; raised before the push and lowered after the pop.
+        let emptyCount = Atomic<Int>(0)
+        /// Only one thread at a time adds a block.
+        let lock: HeapLock
         let memory: OSMemory
         let statistic: SystemStatistic
+
+        init(lock: HeapLock, memory: OSMemory, statistic: SystemStatistic) {
+            self.lock = lock
+            self.memory = memory
+            self.statistic = statistic
+        }
     }
-    let record: UnsafeMutablePointer<Record>
 
-    /// Bytes got from the system at a time.
-    static let blockByteCount: UInt = 32 << 10
+    /// Bytes that are taken from the system at a time: 16 buffers.
+    package static let blockByteCount = 32 << 10
+    private static let buffersPerBlock = blockByteCount / WorkBuffer.byteCount
+    private static let pushBits: UInt64 = 27
 
+    private let record: UnsafeMutablePointer<Record>
+
+    /// Nil when the system refuses the record. Takes no buffers yet.
     package init?(memory: OSMemory, statistic: SystemStatistic) {
-        guard let raw = memory.allocatePersistent(
-            byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
+        guard let lock = HeapLock(rank: .markWork, memory: memory, statistic: statistic),
+            let place = memory.allocatePersistent(
+                byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
         else { return nil }
-        record = raw.bindMemory(to: Record.self, capacity: 1)
-        record.initialize(to: Record(full: Atomic(0), empty: Atomic(0), memory: memory, statistic: statistic))
+        record = place.bindMemory(to: Record.self, capacity: 1)
+        record.initialize(to: Record(lock: lock, memory: memory, statistic: statistic))
     }
 
-    package var fullIsEmpty: Bool { record.pointee.full.load(ordering: .acquiring) & Self.addressMask == 0 }
-
-    package func putFull(_ buffer: WorkBuffer) { push(buffer, full: true) }
-    package func putEmpty(_ buffer: WorkBuffer) { push(buffer, full: buffer.count > 0) }
-    package func tryGetFull() -> WorkBuffer? { pop(full: true) }
-
-    /// An empty buffer; nil when memory was refused.
+    /// A buffer without entries; nil when there is none and the system refuses a block.
+    ///
+    /// - Source: Go 1.14 mgcwork.go, getempty.
     package func getEmpty() -> WorkBuffer? {
-        if let buffer = pop(full: false) { return buffer }
-        guard addBlock() else { return nil }
-        return pop(full: false)
+        if let buffer = popEmpty() { return buffer }
+        return record.pointee.lock.withLock {
+            // Someone else may have added a block since.
+            popEmpty() ?? addBlock()
+        }
     }
 
-    /// Makes sure that buffers exist before they cannot be done without.
+    /// Gives back a buffer without entries.
+    ///
+    /// - Source: Go 1.14 mgcwork.go, putempty.
+    package func putEmpty(_ buffer: WorkBuffer) {
+        if !buffer.isEmpty { fatal("a work buffer is not empty", ("buffer", buffer.address)) }
+        record.pointee.emptyCount.wrappingAdd(1, ordering: .relaxed)
+        Self.push(buffer, on: record.pointee.empty)
+    }
+
+    /// Offers a buffer with entries to all markers.
+    ///
+    /// - Source: Go 1.14 mgcwork.go, putfull.
+    package func putFull(_ buffer: WorkBuffer) {
+        if buffer.isEmpty { fatal("a work buffer has no entries", ("buffer", buffer.address)) }
+        Self.push(buffer, on: record.pointee.full)
+    }
+
+    /// A buffer with entries, if there is one.
+    ///
+    /// - Source: Go 1.14 mgcwork.go, trygetfull.
+    package func tryGetFull() -> WorkBuffer? { Self.pop(from: record.pointee.full) }
+
+    /// Whether no buffer with entries is on offer: a hint while others push and pop.
+    package var fullIsEmpty: Bool { record.pointee.full.load(ordering: .relaxed) == 0 }
+
+    /// Makes sure that at least so many buffers are empty; false when the system refuses them. No promise while
+    /// others take some.
     package func reserve(count: Int) -> Bool {
-        if record.pointee.empty.load(ordering: .acquiring) & Self.addressMask != 0 { return true }
-        return addBlock()
+        record.pointee.lock.withLock {
+            while record.pointee.emptyCount.load(ordering: .relaxed) < count {
+                guard let buffer = addBlock() else { return false }
+                putEmpty(buffer)
+            }
+            return true
+        }
     }
 
-    private func addBlock() -> Bool {
+    private func popEmpty() -> WorkBuffer? {
+        guard let buffer = Self.pop(from: record.pointee.empty) else { return nil }
+        record.pointee.emptyCount.wrappingSubtract(1, ordering: .relaxed)
+        return buffer
+    }
+
+    /// Cuts a block from the system into buffers and returns the first; the others are put on the empty stack. Under
+    /// the lock.
+    private func addBlock() -> WorkBuffer? {
+        record.pointee.lock.assertHeld()
+        // Persistent, since a popper may read the link of a buffer at any time later.
         guard let block = record.pointee.memory.allocatePersistent(
-            byteCount: Self.blockByteCount, alignment: 64, statistic: record.pointee.statistic)
-        else { return false }
-        for offset in stride(from: 0, to: Int(Self.blockByteCount), by: Int(WorkBuffer.byteCount)) {
-            push(WorkBuffer(layout: (block + offset).bindMemory(to: WorkBuffer.Layout.self, capacity: 1)), full: false)
+            byteCount: UInt(Self.blockByteCount), alignment: UInt(WorkBuffer.byteCount),
+            statistic: record.pointee.statistic)
+        else { return nil }
+        for index in 1..<Self.buffersPerBlock {
+            putEmpty(WorkBuffer(initializing: block + index * WorkBuffer.byteCount))
         }
-        return true
+        return WorkBuffer(initializing: block)
     }
 
-    // MARK: The stacks
+    // MARK: The lock-free stack
 
-    private static let addressMask: UInt64 = 0x0000_FFFF_FFFF_FFFF
-
-    private func head(_ full: Bool) -> UnsafeMutablePointer<Atomic<UInt64>> {
-        UnsafeMutableRawPointer(record).assumingMemoryBound(to: Atomic<UInt64>.self) + (full ? 0 : 1)
-    }
-
-    private func push(_ buffer: WorkBuffer, full: Bool) {
-        let head = head(full)
-        var old = head.pointee.load(ordering: .relaxed)
+    /// - Source: Go 1.14 lfstack.go, lfstack.push.
+    private static func push(_ buffer: WorkBuffer, on stack: borrowing Atomic<UInt64>) {
+        buffer.header.pointee.pushCount &+= 1
+        let pushes = UInt64(buffer.header.pointee.pushCount) & ((1 << pushBits) - 1)
+        let packed = UInt64(buffer.address) << 16 | pushes
+        var old = stack.load(ordering: .relaxed)
         while true {
-            buffer.layout.pointee.next.store(UInt(old & Self.addressMask), ordering: .relaxed)
-            let count = (old &>> 48) &+ 1
-            let new = count &<< 48 | UInt64(UInt(bitPattern: buffer.layout))
-            // Releases the entries to whoever pops the buffer.
-            let (done, seen) = head.pointee.compareExchange(expected: old, desired: new, ordering: .releasing)
-            if done { return }
-            old = seen
+            buffer.header.pointee.next.store(old, ordering: .relaxed)
+            let (exchanged, found) = stack.weakCompareExchange(
+                expected: old, desired: packed, successOrdering: .releasing, failureOrdering: .relaxed)
+            if exchanged { return }
+            old = found
         }
     }
 
-    private func pop(full: Bool) -> WorkBuffer? {
-        let head = head(full)
-        var old = head.pointee.load(ordering: .acquiring)
-        while let layout = UnsafeMutablePointer<WorkBuffer.Layout>(bitPattern: UInt(old & Self.addressMask)) {
-            let next = UInt64(layout.pointee.next.load(ordering: .relaxed))
-            let (done, seen) = head.pointee.compareExchange(
-                expected: old, desired: old & ~Self.addressMask | next, ordering: .acquiring)
-            if done { return WorkBuffer(layout: layout) }
-            old = seen
+    /// - Source: Go 1.14 lfstack.go, lfstack.pop.
+    private static func pop(from stack: borrowing Atomic<UInt64>) -> WorkBuffer? {
+        var old = stack.load(ordering: .acquiring)
+        while old != 0 {
+            let address = UInt(old >> pushBits) << (UInt(pushBits) - 16)
+            guard let buffer = WorkBuffer(address: address) else {
+                fatal("a stack of work buffers is damaged", ("head", UInt(old)))
+            }
+            let next = buffer.header.pointee.next.load(ordering: .relaxed)
+            let (exchanged, found) = stack.weakCompareExchange(
+                expected: old, desired: next, successOrdering: .acquiring, failureOrdering: .acquiring)
+            if exchanged { return buffer }
+            old = found
         }
         return nil
     }

@@ -18,7 +18,7 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
     case heap
     /// The pools of special records.
     case specialRecords
-    /// Mark-bit arenas.
+    /// Mark-bit arenas, and the blocks of sweep buffers.
     case markBits
     /// Persistent metadata of the system layer.
     case systemMemory

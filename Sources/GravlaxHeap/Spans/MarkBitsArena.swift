@@ -1,79 +1,213 @@
-// Mark and alloc bits: eight objects a byte, in 64 KiB arenas that move through
-// four lists, once a cycle:
-//
-//     free ─▶ next ─▶ current ─▶ previous ─▶ free
-//
-// New bits come from the head of `next`. After a flip those bits are marks of
-// the cycle that begins; a cycle later they are the alloc bits of swept spans;
-// after that nobody refers to them.
-//
-// - Source: Go 1.14 mheap.go, gcBitsArenas.
-
 import Synchronization
 
-/// A thin pointer to the lists of one heap. Any thread may ask for bits;
-/// `nextEpoch` needs the world stopped. Lock: rank markBits.
+/// A 64 KiB piece of bit storage: a 16-byte header, then 65,520 bytes handed out from low to high.
+///
+/// - Source: Go 1.14 mheap.go, gcBitsArena.
+private struct MarkBitsArenaHeader: ~Copyable {
+    /// Bytes handed out. Raised by compare-and-exchange, relaxed: what orders the contents is how an arena became
+    /// the head (see `MarkBitsArenas`). Reset only while the arena is on no list that requests look at.
+    let free: Atomic<Int>
+    var next: UnsafeMutablePointer<MarkBitsArenaHeader>?
+}
+
+/// The storage of mark and allocation bits, in arenas on four lists that move on once per collection.
+///
+///     free ──▶ next ── epoch ──▶ current ── epoch ──▶ previous ── epoch ──▶ free
+///
+/// Bits made during an epoch are marks of the coming cycle; one epoch later they are the allocation bits of every
+/// live span, and after another one nothing refers to them. Nothing is freed one by one.
+///
+/// A request first pays from a *purse*, a count of bytes that the head of `next` and the free arenas are sure to
+/// serve, and then takes the bytes, without a lock while the head has room. Sweeping pays from the reserve, which
+/// `reserve` fills from the open purse; other requests pay from the open purse only, so whoever comes first, what was
+/// reserved is there for sweeping, also when the system refuses more.
+///
+///     open + reserved + paid but not yet taken  ≤  65,400 · free arenas + (rest of the head - 120)
+///
+/// The 120 bytes per arena are what can be lost at its end: a request takes at most 128.
+/// A thin pointer: copies share the record. Any thread may call anything but `nextEpoch`.
+///
+/// - Source: Go 1.14 mheap.go, gcBitsArenas. The reserve is this heap's own.
 package struct MarkBitsArenas {
-    package static let arenaByteCount: UInt = 64 << 10
-    package static let headerByteCount: UInt = 16
-    package static let usableByteCount: UInt = arenaByteCount - headerByteCount
+    private typealias Header = MarkBitsArenaHeader
+    private typealias Arena = UnsafeMutablePointer<MarkBitsArenaHeader>
 
-    /// The head of an arena: 16 bytes, then bits up to 64 KiB.
-    struct Arena: ~Copyable {
-        /// First free byte after the header. Rises atomically; may pass the end.
-        let free: Atomic<UInt>
-        /// Under the lock.
-        var next: UnsafeMutablePointer<Arena>?
-    }
-    typealias ArenaRef = UnsafeMutablePointer<Arena>
-
-    struct Record: ~Copyable {
+    private struct Record: ~Copyable {
+        /// The address of the newest arena of `next`, 0 if there is none. Stored under `lock`, releasing, after the
+        /// arena was cleared; loaded acquiring by requests that hold no lock.
+        let next = Atomic<UInt>(0)
+        /// The purses, in bytes. Relaxed: an arena that backs them is found under `lock`, where it was added.
+        let open = Atomic<Int>(0)
+        let reserved = Atomic<Int>(0)
+        // The rest is under `lock`.
+        var free: Arena?
+        var freeCount = 0
+        var current: Arena?
+        var previous: Arena?
         let lock: HeapLock
         let memory: OSMemory
         let statistic: SystemStatistic
-        /// Address of the head of `next`: read without the lock, changed under it.
-        let next: Atomic<UInt>
-        /// Under the lock.
-        var free: ArenaRef?
-        var freeCount: UInt
-        var current: ArenaRef?
-        var previous: ArenaRef?
-        /// Arenas of the free list set aside for sweeping. Under the lock.
-        var reserved: UInt
-    }
-    let record: UnsafeMutablePointer<Record>
 
-    package init?(memory: OSMemory, statistic: SystemStatistic) {
-        guard let lock = HeapLock(rank: .markBits, memory: memory, statistic: statistic),
-            let raw = memory.allocatePersistent(byteCount: UInt(MemoryLayout<Record>.stride), statistic: statistic)
-        else { return nil }
-        record = raw.bindMemory(to: Record.self, capacity: 1)
-        record.initialize(to: Record(
-            lock: lock, memory: memory, statistic: statistic, next: Atomic(0), free: nil, freeCount: 0,
-            current: nil, previous: nil, reserved: 0))
-    }
-
-    /// Zeroed bits for `elemCount` objects, whole 64-bit words. nil when memory
-    /// was refused, which cannot happen to a sweep within what `reserve` set aside.
-    package func newMarkBits(elemCount: Int, forSweep: Bool) -> UnsafeMutablePointer<UInt8>? {
-        let bytes = UInt((elemCount + 63) / 64 * 8)
-        if let bits = Self.take(bytes, record.pointee.next.load(ordering: .acquiring)) { return bits }
-        return record.pointee.lock.withLock {
-            if let bits = Self.take(bytes, record.pointee.next.load(ordering: .relaxed)) { return bits }
-            guard let fresh = newArena(mayUseReserve: forSweep) else { return nil }
-            fresh.pointee.next = ArenaRef(bitPattern: record.pointee.next.load(ordering: .relaxed))
-            let bits = Self.take(bytes, UInt(bitPattern: fresh))
-            record.pointee.next.store(UInt(bitPattern: fresh), ordering: .releasing)
-            return bits
+        init(lock: HeapLock, memory: OSMemory, statistic: SystemStatistic) {
+            self.lock = lock
+            self.memory = memory
+            self.statistic = statistic
         }
     }
 
-    /// The same; a span's alloc bits begin where all is free.
+    /// Bytes of an arena, header included.
+    package static let arenaByteCount = 64 << 10
+    private static let headerByteCount = 16
+    /// Bytes of an arena that requests can take.
+    package static let usableByteCount = arenaByteCount - headerByteCount
+    /// Bytes of the largest request: a span of one page with objects of 8 bytes.
+    private static let maxRequestByteCount = HeapConstants.pageSize / 8 / 8
+    /// Bytes of an arena that are sure to be served whatever the sizes of the requests.
+    package static let sureByteCount = usableByteCount - maxRequestByteCount + 8
+
+    private let record: UnsafeMutablePointer<Record>
+
+    /// Nil when the system refuses the record. Takes no arena yet.
+    package init?(memory: OSMemory, statistic: SystemStatistic) {
+        guard let lock = HeapLock(rank: .markBits, memory: memory, statistic: statistic),
+            let place = memory.allocatePersistent(
+                byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
+        else { return nil }
+        record = place.bindMemory(to: Record.self, capacity: 1)
+        record.initialize(to: Record(lock: lock, memory: memory, statistic: statistic))
+    }
+
+    /// Bytes that sweeping can still take even if the system refuses everything.
+    package var reservedByteCount: Int { record.pointee.reserved.load(ordering: .relaxed) }
+
+    /// Bytes that the bits for so many objects take: whole words.
+    package static func byteCount(elemCount: Int) -> Int { (elemCount + 63) / 64 * 8 }
+
+    // MARK: Requests
+
+    /// Cleared bits for the objects of a span, 8-byte aligned and padded to whole words; nil when the system refuses
+    /// an arena. With `forSweep` drawn from the reserve as long as that lasts.
+    ///
+    /// - Source: Go 1.14 mheap.go, newMarkBits.
+    package func newMarkBits(elemCount: Int, forSweep: Bool) -> UnsafeMutablePointer<UInt8>? {
+        let byteCount = Self.byteCount(elemCount: elemCount)
+        if elemCount <= 0 || byteCount > Self.maxRequestByteCount {
+            fatal("mark bits for a bad number of objects", ("count", UInt(bitPattern: elemCount)))
+        }
+        if forSweep && Self.pay(byteCount, from: record.pointee.reserved) {
+            return take(byteCount, fromReserve: true)
+        }
+        while !Self.pay(byteCount, from: record.pointee.open) {
+            guard record.pointee.lock.withLock({ addFreeArena() }) else { return nil }
+        }
+        return take(byteCount, fromReserve: false)
+    }
+
+    /// Like `newMarkBits`, for bits that start as allocation bits: one epoch is as long for both.
+    ///
+    /// - Source: Go 1.14 mheap.go, newAllocBits.
     package func newAllocBits(elemCount: Int, forSweep: Bool) -> UnsafeMutablePointer<UInt8>? {
         newMarkBits(elemCount: elemCount, forSweep: forSweep)
     }
 
-    /// Turns the lists. World stopped.
+    private static func pay(_ byteCount: Int, from purse: borrowing Atomic<Int>) -> Bool {
+        var held = purse.load(ordering: .relaxed)
+        while held >= byteCount {
+            let (exchanged, found) = purse.weakCompareExchange(
+                expected: held, desired: held - byteCount, ordering: .relaxed)
+            if exchanged { return true }
+            held = found
+        }
+        return false
+    }
+
+    /// Bytes that were paid for. Nil, and the money back, only for what does not come from the reserve.
+    private func take(_ byteCount: Int, fromReserve: Bool) -> UnsafeMutablePointer<UInt8>? {
+        if let bits = takeFromHead(byteCount) { return bits }
+        return record.pointee.lock.withLock {
+            // Someone else may have been here since.
+            if let bits = takeFromHead(byteCount) { return bits }
+            if !fromReserve {
+                // Leave free arenas for all that is reserved: the next epoch may begin before sweeping draws on it,
+                // and the head does not outlive that.
+                while (record.pointee.freeCount - 1) * Self.sureByteCount < reservedByteCount {
+                    guard addFreeArena() else {
+                        record.pointee.open.wrappingAdd(byteCount, ordering: .relaxed)
+                        return nil
+                    }
+                }
+            }
+            guard let arena = record.pointee.free else {
+                fatal("mark bits were paid for that no arena has", ("bytes", UInt(byteCount)))
+            }
+            record.pointee.free = arena.pointee.next
+            record.pointee.freeCount -= 1
+            let contents = UnsafeMutableRawPointer(arena) + Self.headerByteCount
+            contents.initializeMemory(as: UInt8.self, repeating: 0, count: Self.usableByteCount)
+            arena.pointee.free.store(byteCount, ordering: .relaxed)
+            arena.pointee.next = Arena(bitPattern: record.pointee.next.load(ordering: .relaxed))
+            record.pointee.next.store(UInt(bitPattern: arena), ordering: .releasing)
+            return contents.assumingMemoryBound(to: UInt8.self)
+        }
+    }
+
+    /// - Source: Go 1.14 mheap.go, gcBitsArena.tryAlloc.
+    private func takeFromHead(_ byteCount: Int) -> UnsafeMutablePointer<UInt8>? {
+        guard let head = Arena(bitPattern: record.pointee.next.load(ordering: .acquiring)) else { return nil }
+        var start = head.pointee.free.load(ordering: .relaxed)
+        while start + byteCount <= Self.usableByteCount {
+            let (exchanged, found) = head.pointee.free.weakCompareExchange(
+                expected: start, desired: start + byteCount, ordering: .relaxed)
+            if exchanged {
+                let contents = UnsafeMutableRawPointer(head) + Self.headerByteCount
+                return (contents + start).assumingMemoryBound(to: UInt8.self)
+            }
+            start = found
+        }
+        return nil
+    }
+
+    // MARK: Arenas
+
+    /// Adds an arena from the system to the free ones, and its bytes to the open purse. Under the lock.
+    ///
+    /// - Source: Go 1.14 mheap.go, newArenaMayUnlock.
+    private func addFreeArena() -> Bool {
+        record.pointee.lock.assertHeld()
+        guard let place = record.pointee.memory.allocatePersistent(
+            byteCount: UInt(Self.arenaByteCount), statistic: record.pointee.statistic)
+        else { return false }
+        let arena = place.bindMemory(to: Header.self, capacity: 1)
+        arena.initialize(to: Header(free: Atomic(0), next: record.pointee.free))
+        record.pointee.free = arena
+        record.pointee.freeCount += 1
+        record.pointee.open.wrappingAdd(Self.sureByteCount, ordering: .relaxed)
+        return true
+    }
+
+    /// Makes sure that sweeping can take so many bytes in all even if the system refuses more; false when it already
+    /// does. What an earlier call reserved and nobody drew counts. The reserve outlasts the beginning of an epoch, as
+    /// long as no sweeping lies in between.
+    package func reserve(byteCount: Int) -> Bool {
+        record.pointee.lock.withLock {
+            while record.pointee.freeCount * Self.sureByteCount < byteCount {
+                guard addFreeArena() else { return false }
+            }
+            // Sweepers may draw meanwhile; nobody else raises the reserve.
+            let missing = byteCount - record.pointee.reserved.load(ordering: .relaxed)
+            if missing <= 0 { return true }
+            while !Self.pay(missing, from: record.pointee.open) {
+                guard addFreeArena() else { return false }
+            }
+            record.pointee.reserved.wrappingAdd(missing, ordering: .relaxed)
+            return true
+        }
+    }
+
+    /// Begins an epoch: what was handed out two epochs ago is free. The world is stopped, sweeping is complete, and
+    /// every span's bits are from the epoch that ends.
+    ///
+    /// - Source: Go 1.14 mheap.go, nextMarkBitArenaEpoch.
     package func nextEpoch() {
         record.pointee.lock.withLock {
             while let arena = record.pointee.previous {
@@ -83,70 +217,13 @@ package struct MarkBitsArenas {
                 record.pointee.freeCount += 1
             }
             record.pointee.previous = record.pointee.current
-            record.pointee.current = ArenaRef(bitPattern: record.pointee.next.load(ordering: .relaxed))
+            record.pointee.current = Arena(bitPattern: record.pointee.next.load(ordering: .relaxed))
             record.pointee.next.store(0, ordering: .releasing)
+            // What the old head had left is gone, and so is the money it backed.
+            let sure = record.pointee.freeCount * Self.sureByteCount
+            let reserved = min(record.pointee.reserved.load(ordering: .relaxed), sure)
+            record.pointee.reserved.store(reserved, ordering: .relaxed)
+            record.pointee.open.store(sure - reserved, ordering: .relaxed)
         }
-    }
-
-    /// Sets arenas aside so that sweeping can take `byteCount` bytes of bits in
-    /// the coming cycle whatever the system says. False when it refuses now.
-    package func reserve(byteCount: Int) -> Bool {
-        record.pointee.lock.withLock {
-            // Each arena loses at most one request's bytes, 128, at its end.
-            let wanted = UInt(byteCount) / (Self.usableByteCount - 128) + 2
-            while record.pointee.freeCount < wanted {
-                guard let fresh = systemArena() else { return false }
-                fresh.pointee.next = record.pointee.free
-                record.pointee.free = fresh
-                record.pointee.freeCount += 1
-            }
-            record.pointee.reserved = wanted
-            return true
-        }
-    }
-
-    /// Gives all arenas back.
-    package func destroy() {
-        nextEpoch()
-        nextEpoch()
-        nextEpoch()
-        while let arena = record.pointee.free {
-            record.pointee.free = arena.pointee.next
-            record.pointee.memory.free(
-                arena, byteCount: Self.arenaByteCount, readyByteCount: Self.arenaByteCount,
-                statistic: record.pointee.statistic)
-        }
-    }
-
-    private static func take(_ byteCount: UInt, _ address: UInt) -> UnsafeMutablePointer<UInt8>? {
-        guard let arena = ArenaRef(bitPattern: address),
-            arena.pointee.free.load(ordering: .relaxed) + byteCount <= arenaByteCount
-        else { return nil }
-        let start = arena.pointee.free.wrappingAdd(byteCount, ordering: .relaxed).oldValue
-        if start + byteCount > arenaByteCount { return nil }
-        return UnsafeMutablePointer(bitPattern: address + start)
-    }
-
-    /// A cleared arena. Under the lock.
-    private func newArena(mayUseReserve: Bool) -> ArenaRef? {
-        if record.pointee.freeCount > (mayUseReserve ? 0 : record.pointee.reserved), let arena = record.pointee.free {
-            record.pointee.free = arena.pointee.next
-            record.pointee.freeCount -= 1
-            if mayUseReserve, record.pointee.reserved > 0 { record.pointee.reserved -= 1 }
-            UnsafeMutableRawPointer(arena)
-                .initializeMemory(as: UInt8.self, repeating: 0, count: Int(Self.arenaByteCount))
-            arena.initialize(to: Arena(free: Atomic(Self.headerByteCount), next: nil))
-            return arena
-        }
-        return systemArena()
-    }
-
-    private func systemArena() -> ArenaRef? {
-        guard let raw = record.pointee.memory.allocate(
-            byteCount: Self.arenaByteCount, statistic: record.pointee.statistic)
-        else { return nil }
-        let arena = raw.bindMemory(to: Arena.self, capacity: 1)
-        arena.initialize(to: Arena(free: Atomic(Self.headerByteCount), next: nil))
-        return arena
     }
 }

@@ -1,112 +1,159 @@
-// A stack of spans for sweeping: pushed by many threads at once in one phase,
-// popped by many at once in another. Blocks of 512 behind a spine that grows
-// by copy; a block once made is reused for the life of the heap.
-//
-// - Source: Go 1.14 mgcsweepbuf.go, gcSweepBuf.
-
 import Synchronization
 
-/// A thin pointer. Pushes may meet pushes and pops pops; which phase the buffer
-/// is in is the heap's affair: the generation decides which of two it pushes to.
+/// A set of span addresses that grows from many threads at once and is emptied in another phase.
+///
+///     spine ─▶ [ block 0 │ block 1 │ … ]     block = 512 span addresses, 0: not written
+///
+/// `push` claims an index without a lock and writes its cell; only when the index lies in a block that does not exist
+/// yet does it take the lock. `pop` may run on several threads, but never together with `push` or `forEach`.
+/// Old spines are not freed, since a push may still read one: each is twice the last, so they double the cost at most.
+/// Blocks stay with the buffer.
+///
+/// A thin pointer: copies share the record.
+///
+/// - Source: Go 1.14 mgcsweepbuf.go, gcSweepBuf.
 package struct SweepBuffer {
-    static let blockCapacity = 512
+    private typealias Cell = Atomic<UInt>
 
-    struct Record: ~Copyable {
+    private struct Record: ~Copyable {
+        /// Entries. Raised by a push after the block exists; the cell below it may not be written yet. Releasing, so
+        /// that whoever sees an index can also see its block.
+        let index = Atomic<Int>(0)
+        /// Blocks in the spine. Stored under `lock`, releasing, after the spine holds them; loaded acquiring.
+        let blockCount = Atomic<Int>(0)
+        /// The address of the spine: block addresses. Stored under `lock`, releasing, before `blockCount` grows.
+        let spine = Atomic<UInt>(0)
+        /// Blocks that the spine has room for. Under `lock`.
+        var spineCapacity = 0
+        let lock: HeapLock
         let memory: OSMemory
         let statistic: SystemStatistic
-        /// Guards growth.
-        let lock: HeapLock
-        /// Entries. Pushes add first and fill the slot after; pops subtract first.
-        let count: Atomic<Int>
-        /// Address of the spine, an array of block addresses; replaced under `lock`,
-        /// old ones stay until the heap goes.
-        let spine: Atomic<UInt>
-        /// Blocks in the spine.
-        let blockCount: Atomic<Int>
-        var spineCapacity: Int
-    }
-    let record: UnsafeMutablePointer<Record>
 
+        init(lock: HeapLock, memory: OSMemory, statistic: SystemStatistic) {
+            self.lock = lock
+            self.memory = memory
+            self.statistic = statistic
+        }
+    }
+
+    /// Entries of a block.
+    package static let blockEntryCount = 512
+    private static let firstSpineCapacity = 256
+
+    private let record: UnsafeMutablePointer<Record>
+
+    /// Nil when the system refuses the record.
     package init?(memory: OSMemory, statistic: SystemStatistic) {
+        // Spans are pushed under the locks of the heap, hence the rank of a leaf.
         guard let lock = HeapLock(rank: .markBits, memory: memory, statistic: statistic),
-            let raw = memory.allocatePersistent(
+            let place = memory.allocatePersistent(
                 byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
         else { return nil }
-        record = raw.bindMemory(to: Record.self, capacity: 1)
-        record.initialize(to: Record(
-            memory: memory, statistic: statistic, lock: lock, count: Atomic(0), spine: Atomic(0),
-            blockCount: Atomic(0), spineCapacity: 0))
+        record = place.bindMemory(to: Record.self, capacity: 1)
+        record.initialize(to: Record(lock: lock, memory: memory, statistic: statistic))
     }
 
-    package var count: Int { max(0, record.pointee.count.load(ordering: .relaxed)) }
+    /// Entries. Exact only while nobody pushes or pops.
+    package var count: Int { record.pointee.index.load(ordering: .relaxed) }
 
-    /// Adds a span. False, with nothing changed, when a block was needed and refused.
+    /// Adds a span (not 0); false, and nothing added, when a block was needed and the system refused it.
+    ///
+    /// - Source: Go 1.14 mgcsweepbuf.go, gcSweepBuf.push.
     package func push(_ span: UInt) -> Bool {
-        let index = record.pointee.count.load(ordering: .relaxed)
-        // Room for every push that could be under way at once.
-        if index + Self.blockCapacity > record.pointee.blockCount.load(ordering: .acquiring) * Self.blockCapacity,
-            !reserve(count: Self.blockCapacity), index >= capacity - 64
-        {
-            return false
+        // The index is claimed only once its block exists, so that a refusal leaves no hole.
+        var cursor = record.pointee.index.load(ordering: .relaxed)
+        while true {
+            let needed = cursor / Self.blockEntryCount + 1
+            if record.pointee.blockCount.load(ordering: .acquiring) < needed {
+                guard record.pointee.lock.withLock({ ensureBlocks(needed) }) else { return false }
+            }
+            let (exchanged, found) = record.pointee.index.weakCompareExchange(
+                expected: cursor, desired: cursor + 1, successOrdering: .acquiringAndReleasing,
+                failureOrdering: .relaxed)
+            if exchanged { break }
+            cursor = found
         }
-        let slot = record.pointee.count.wrappingAdd(1, ordering: .relaxed).oldValue
-        self.slot(slot).pointee.store(span, ordering: .releasing)
+        // Releasing: whoever finds the span also finds what was written to it before.
+        cell(cursor).pointee.store(span, ordering: .releasing)
         return true
     }
 
-    /// Takes a span; 0 when there is none.
+    /// Takes a span out; 0 when there is none. No push may be under way.
+    ///
+    /// - Source: Go 1.14 mgcsweepbuf.go, gcSweepBuf.pop.
     package func pop() -> UInt {
-        while true {
-            let count = record.pointee.count.load(ordering: .relaxed)
-            if count <= 0 { return 0 }
-            let taken = record.pointee.count.compareExchange(
-                expected: count, desired: count - 1, ordering: .acquiringAndReleasing)
-            if taken.exchanged { return slot(count - 1).pointee.exchange(0, ordering: .acquiring) }
+        var cursor = record.pointee.index.load(ordering: .relaxed)
+        while cursor > 0 {
+            let (exchanged, found) = record.pointee.index.weakCompareExchange(
+                expected: cursor, desired: cursor - 1, successOrdering: .acquiringAndReleasing,
+                failureOrdering: .relaxed)
+            if exchanged {
+                let span = cell(cursor - 1).pointee.exchange(0, ordering: .acquiring)
+                if span == 0 { fatal("a sweep buffer holds no span where it should", ("index", UInt(cursor - 1))) }
+                return span
+            }
+            cursor = found
+        }
+        return 0
+    }
+
+    /// Visits all spans. No pop may be under way; of pushes under way some are seen.
+    package func forEach(_ body: (UInt) throws -> Void) rethrows {
+        let count = record.pointee.index.load(ordering: .acquiring)
+        for index in 0..<count {
+            let span = cell(index).pointee.load(ordering: .acquiring)
+            if span != 0 { try body(span) }
         }
     }
 
-    /// Makes room for `count` more entries.
+    /// Makes sure that so many further pushes need no memory; false when the system refuses it.
     package func reserve(count: Int) -> Bool {
         record.pointee.lock.withLock {
-            let wanted = record.pointee.count.load(ordering: .relaxed) + count
-            while capacity < wanted { if !addBlock() { return false } }
-            return true
+            let entries = record.pointee.index.load(ordering: .relaxed) + count
+            return ensureBlocks((entries + Self.blockEntryCount - 1) / Self.blockEntryCount)
         }
     }
 
-    /// Every entry. Nobody pushes or pops meanwhile.
-    package func forEach(_ body: (UInt) -> Void) {
-        for index in 0..<count { body(slot(index).pointee.load(ordering: .relaxed)) }
+    private func cell(_ index: Int) -> UnsafeMutablePointer<Cell> {
+        let spine = UnsafePointer<UInt>(bitPattern: record.pointee.spine.load(ordering: .acquiring))!
+        let block = UnsafeMutablePointer<Cell>(bitPattern: spine[index / Self.blockEntryCount])!
+        return block + index % Self.blockEntryCount
     }
 
-    private var capacity: Int { record.pointee.blockCount.load(ordering: .acquiring) * Self.blockCapacity }
-
-    private func slot(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt>> {
-        let spine = UnsafePointer<UInt>(bitPattern: record.pointee.spine.load(ordering: .acquiring)).unsafelyUnwrapped
-        return UnsafeMutablePointer<Atomic<UInt>>(bitPattern: spine[index / Self.blockCapacity])
-            .unsafelyUnwrapped + index % Self.blockCapacity
-    }
-
-    private func addBlock() -> Bool {
-        let blocks = record.pointee.blockCount.load(ordering: .relaxed)
-        if blocks == record.pointee.spineCapacity {
-            let wider = max(256, record.pointee.spineCapacity * 2)
-            guard let raw = record.pointee.memory.allocatePersistent(
-                byteCount: UInt(wider * 8), statistic: record.pointee.statistic)
+    /// Under the lock.
+    private func ensureBlocks(_ needed: Int) -> Bool {
+        record.pointee.lock.assertHeld()
+        var blockCount = record.pointee.blockCount.load(ordering: .relaxed)
+        if needed > record.pointee.spineCapacity {
+            guard growSpine(to: needed, blockCount: blockCount) else { return false }
+        }
+        while blockCount < needed {
+            let byteCount = UInt(Self.blockEntryCount * MemoryLayout<Cell>.stride)
+            guard let block = record.pointee.memory.allocatePersistent(
+                byteCount: byteCount, alignment: 64, statistic: record.pointee.statistic)
             else { return false }
-            let spine = raw.bindMemory(to: UInt.self, capacity: wider)
-            if let old = UnsafePointer<UInt>(bitPattern: record.pointee.spine.load(ordering: .relaxed)) {
-                spine.update(from: old, count: blocks)
-            }
-            record.pointee.spineCapacity = wider
-            record.pointee.spine.store(UInt(bitPattern: spine), ordering: .releasing)
+            let cells = block.bindMemory(to: Cell.self, capacity: Self.blockEntryCount)
+            for index in 0..<Self.blockEntryCount { (cells + index).initialize(to: Cell(0)) }
+            let spine = UnsafeMutablePointer<UInt>(bitPattern: record.pointee.spine.load(ordering: .relaxed))!
+            spine[blockCount] = UInt(bitPattern: block)
+            blockCount += 1
+            record.pointee.blockCount.store(blockCount, ordering: .releasing)
         }
-        guard let block = record.pointee.memory.allocatePersistent(
-            byteCount: UInt(Self.blockCapacity * 8), alignment: 64, statistic: record.pointee.statistic)
+        return true
+    }
+
+    private func growSpine(to needed: Int, blockCount: Int) -> Bool {
+        var capacity = max(record.pointee.spineCapacity * 2, Self.firstSpineCapacity)
+        while capacity < needed { capacity *= 2 }
+        guard let place = record.pointee.memory.allocatePersistent(
+            byteCount: UInt(capacity * MemoryLayout<UInt>.stride), alignment: 64, statistic: record.pointee.statistic)
         else { return false }
-        UnsafeMutablePointer<UInt>(bitPattern: record.pointee.spine.load(ordering: .relaxed)).unsafelyUnwrapped[blocks]
-            = UInt(bitPattern: block)
-        record.pointee.blockCount.store(blocks + 1, ordering: .releasing)
+        let spine = place.bindMemory(to: UInt.self, capacity: capacity)
+        if let old = UnsafePointer<UInt>(bitPattern: record.pointee.spine.load(ordering: .relaxed)) {
+            spine.update(from: old, count: blockCount)
+        }
+        record.pointee.spineCapacity = capacity
+        record.pointee.spine.store(UInt(bitPattern: spine), ordering: .releasing)
         return true
     }
 }
