@@ -152,7 +152,6 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         memory.free(UnsafeMutableRawPointer(pointee.arenas), byteCount: UInt(HeapConstants.arenaCount * 8))
         pointee.pages.destroy()
-        pointee.markBits.destroy()
         let leaked = memory.destroy()
         if leaked != 0 { fatal("a heap kept memory when it was destroyed", ("bytes", UInt(leaked))) }
     }

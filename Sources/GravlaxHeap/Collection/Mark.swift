@@ -34,7 +34,9 @@ package struct MarkWorker {
     }
 
     package mutating func destroy() {
-        if let buffer = current { heap.pointee.work.stacks.putEmpty(buffer) }
+        if let buffer = current {
+            if buffer.isEmpty { heap.pointee.work.stacks.putEmpty(buffer) } else { heap.pointee.work.stacks.putFull(buffer) }
+        }
         current = nil
         queue.deallocate()
     }
@@ -77,7 +79,7 @@ package struct MarkWorker {
 
     @inline(__always)
     private mutating func push(_ object: UInt) {
-        if let buffer = current, buffer.push(object) { return }
+        if let buffer = current, !buffer.isFull { return buffer.push(object) }
         pushSlow(object)
     }
 
@@ -85,16 +87,13 @@ package struct MarkWorker {
     private mutating func pushSlow(_ object: UInt) {
         if let full = current { heap.pointee.work.stacks.putFull(full) }
         current = heap.pointee.work.stacks.getEmpty()
-        if let buffer = current, buffer.push(object) { return }
+        if let buffer = current { return buffer.push(object) }
         heap.pointee.work.overflow.pointee.store(1, ordering: .relaxed)
     }
 
     @inline(__always)
     private mutating func pop() -> UInt {
-        if let buffer = current {
-            let object = buffer.pop()
-            if object != 0 { return object }
-        }
+        if let buffer = current, !buffer.isEmpty { return buffer.pop() }
         return popSlow()
     }
 
