@@ -146,13 +146,18 @@ import Testing
             buffer.push(0)
             shared.stacks.putFull(buffer)
         }
-        onThreads(4) { thread in
-            for _ in 0..<100_000 {
-                guard let buffer = shared.stacks.tryGetFull() else { continue }
-                let counter = buffer.pop()
-                precondition(buffer.isEmpty, "a buffer has two owners")
-                buffer.push(counter + 1)
-                shared.stacks.putFull(buffer)
+        onThreads(4) { _ in
+            for _ in 0..<2_000_000 {
+                // Two are taken and go back in the same order: what was the top is again, above something else.
+                guard let first = shared.stacks.tryGetFull() else { continue }
+                let second = shared.stacks.tryGetFull()
+                for buffer in [first, second] {
+                    guard let buffer else { continue }
+                    let counter = buffer.pop()
+                    precondition(buffer.isEmpty, "a buffer has two owners")
+                    buffer.push(counter + 1)
+                    shared.stacks.putFull(buffer)
+                }
             }
         }
         var buffers: Set<UInt> = []
