@@ -10,7 +10,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     /// - Source: Go 1.14 mgc.go, gcPaceSweeper.
     package func paceSweeper(trigger: UInt64) {
         let live = pointee.statistics.heapLive.value
-        let distance = Swift.max(Int64(trigger) - Int64(live) - (1 << 20), Int64(HeapConstants.pageSize))
+        // A heap that never collects by itself has no trigger: then the line is flat.
+        let distance = Swift.max(Int64(clamping: trigger) - Int64(clamping: live) - (1 << 20), Int64(HeapConstants.pageSize))
         let swept = pointee.pagesSwept.load(ordering: .relaxed)
         let pages = Int64(pointee.pagesInUse.load(ordering: .relaxed)) - Int64(swept)
         if pages <= 0 {
