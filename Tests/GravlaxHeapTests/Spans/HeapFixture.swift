@@ -1,0 +1,87 @@
+import GravlaxHeap
+import Testing
+
+/// Roots that a test sets word by word.
+final class TestRoots: RootSource {
+    var words: [UInt64] = []
+
+    func visitRoots(_ visitor: RootVisitor) {
+        for word in words { visitor.visit(word: word) }
+    }
+}
+
+/// A heap with one mutator that collects and sweeps only when the test says so.
+final class HeapFixture {
+    let roots = TestRoots()
+    let mutator: Mutator
+    private let heap: Heap
+    private var isOpen = true
+
+    init(_ change: (inout HeapConfiguration) -> Void = { _ in }) throws {
+        var configuration = HeapConfiguration()
+        configuration.gcPercent = -1
+        configuration.backgroundSweepers = 0
+        change(&configuration)
+        heap = try Heap(configuration)
+        mutator = try heap.makeMutator(roots: roots)
+    }
+
+    deinit { close() }
+
+    var raw: MHeapRef { heap.raw }
+    var memory: OSMemory { raw.pointee.memory }
+    var state: MutatorRef { mutator.state }
+    var counters: HeapCounters { raw.pointee.statistics }
+    var statistics: HeapStatistics { heap.statistics }
+
+    func makeMutator() throws -> Mutator { try heap.makeMutator(roots: roots) }
+
+    func close() {
+        if isOpen { mutator.close() }
+        isOpen = false
+    }
+
+    /// Marks and flips, and leaves all sweeping undone.
+    func markAndFlip() {
+        let goal = counters.nextGC.value
+        counters.nextGC.set(0)
+        state.requestPoll(.collect)
+        mutator.safepoint()
+        if goal == .max { counters.nextGC.set(.max) }
+    }
+
+    func withLock<Result>(_ body: () throws -> Result) rethrows -> Result { try raw.pointee.lock.withLock(body) }
+
+    /// A span of objects that the test owns, outside every list.
+    func objectSpan(_ pageCount: UInt, _ spanClass: SpanClass = SpanClass(.large, noscan: true)) throws -> MSpanRef {
+        try #require(raw.alloc(pageCount, spanClass, needZero: false, nil))
+    }
+
+    func manualSpan(_ pageCount: UInt) throws -> MSpanRef {
+        try #require(raw.allocManual(pageCount, counters.stacksInUse, nil))
+    }
+
+    func freeManual(_ span: MSpanRef) { raw.freeManual(span, counters.stacksInUse, nil) }
+
+    /// What a span's page says about being in use.
+    func isHeadInUse(_ address: UInt) -> Bool {
+        let arena = raw.arena(ArenaIndex(address: address))!
+        let (byte, mask) = arena.pageIndex(of: address)
+        return arena.pointee.pageInUse[byte].load(ordering: .relaxed) & mask != 0
+    }
+}
+
+/// An object in the heap as a pointer.
+func object(_ address: UInt) -> UnsafeMutablePointer<UInt64> { UnsafeMutablePointer(bitPattern: address)! }
+
+extension HeapFixture {
+    /// Takes pages so that the next allocation that needs more than those starts `pageCount` pages before the border
+    /// of two arenas, on pages that have never been used. Returns the border. For a fresh heap.
+    func leavePagesBeforeBorder(_ pageCount: UInt) throws -> UInt {
+        // Grows the heap over two neighbouring arenas without touching the second.
+        #expect(withLock { raw.grow(UInt(HeapConstants.pagesPerArena) + 512) })
+        let filler = try manualSpan(UInt(HeapConstants.pagesPerArena) - pageCount)
+        #expect(filler.base % UInt(HeapConstants.arenaSize) == 0)
+        return filler.base + UInt(HeapConstants.arenaSize)
+    }
+}
