@@ -44,13 +44,9 @@ public final class Heap {
     ///
     /// - Throws: `HeapError.outOfMemory`.
     public func makeMutator(roots: any RootSource) throws -> Mutator {
-        guard let block = raw.pointee.memory.allocatePersistent(
-            byteCount: MutatorState.byteCount, alignment: 64, statistic: raw.pointee.statistics.metadata),
-            let empty = raw.pointee.memory.allocatePersistent(
-                byteCount: UInt(MemoryLayout<MSpan>.stride), alignment: 64, statistic: raw.pointee.statistics.metadata)
-        else { throw HeapError.outOfMemory }
-        // All zero: no free bit, no object, no window, so that every allocation from it is slow.
-        let mutator = MutatorRef.make(in: block, heap: raw, emptySpan: empty.assumingMemoryBound(to: MSpan.self))
+        guard let mutator = raw.pointee.world.takeRetired() ?? MutatorRef.make(heap: raw) else {
+            throw HeapError.outOfMemory
+        }
         mutator.pointee.roots = Unmanaged.passUnretained(roots as AnyObject)
         mutator.pointee.owner = Unmanaged.passUnretained(self)
         raw.pointee.world.add(mutator)
@@ -97,19 +93,28 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let stacks = WorkBufferStacks(memory: memory, statistic: counters.workBuffers),
             let overflow = memory.allocatePersistent(byteCount: 64, alignment: 64, statistic: metadata),
             let centrals = memory.allocatePersistent(
-                byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata)
+                byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata),
+            let world = World(memory: memory, statistic: metadata),
+            let pools = memory.allocatePersistent(
+                byteCount: UInt(3 * MemoryLayout<FixedAllocator>.stride), alignment: 64, statistic: metadata),
+            let hints = memory.allocatePersistent(
+                byteCount: UInt(MemoryLayout<ArenaHints>.stride), alignment: 64, statistic: metadata)
         else { return refused() }
         let heap = block.bindMemory(to: MHeap.self, capacity: 1)
-        let finalizers = FixedAllocator(
-            recordByteCount: MemoryLayout<Special>.stride, memory: memory, statistic: metadata)
-        let profiles = FixedAllocator(
-            recordByteCount: MemoryLayout<Special>.stride, memory: memory, statistic: metadata)
-        let spans = FixedAllocator(
+        // The pools and the hints stand apart from the heap's record: their methods change them as a whole.
+        let spans = pools.bindMemory(to: FixedAllocator.self, capacity: 3)
+        spans.initialize(to: FixedAllocator(
             recordByteCount: MemoryLayout<MSpan>.stride, memory: memory, statistic: counters.spanRecords,
             zeroing: false, context: UnsafeMutableRawPointer(heap)
         ) { context, record in
             context!.assumingMemoryBound(to: MHeap.self).recordSpan(record)
+        })
+        for pool in 1...2 {
+            (spans + pool).initialize(to: FixedAllocator(
+                recordByteCount: MemoryLayout<Special>.stride, memory: memory, statistic: metadata))
         }
+        let arenaHints = hints.bindMemory(to: ArenaHints.self, capacity: 1)
+        arenaHints.initialize(to: ArenaHints())
         heap.initialize(to: MHeap(
             memory: memory, configuration: configuration, lock: lock, pages: pages, statistics: counters,
             sweepgen: Atomic(0), sweepDone: Atomic(1), sweepers: Atomic(0), marking: Atomic(0),
@@ -119,17 +124,14 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             reclaimIndex: Atomic(1 << 63), reclaimCredit: Atomic(0),
             arenas: arenas.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.arenaCount),
             allArenas: UnsafeMutablePointer<UInt>(bitPattern: 8)!, allArenasCount: Atomic(0), allArenasCapacity: 0,
-            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: ArenaHints(),
+            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: arenaHints,
             scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
-            specialAllocators: SpecialAllocators(lock: specialLock, finalizers: finalizers, profiles: profiles),
-            markBits: markBits,
+            specialAllocators: SpecialAllocators(lock: specialLock, finalizers: spans + 1, profiles: spans + 2),
+            markBits: markBits, markBitBytesInUse: Atomic(0),
             work: MarkWork(stacks: stacks, overflow: overflow.bindMemory(to: Atomic<UInt32>.self, capacity: 1)),
-            world: World()))
+            world: world))
         for index in 0..<SpanClass.count {
-            guard let lock = HeapLock(rank: .central, memory: memory, statistic: metadata) else {
-                heap.pointee.world.destroy()
-                return refused()
-            }
+            guard let lock = HeapLock(rank: .central, memory: memory, statistic: metadata) else { return refused() }
             MCentralRef.make(
                 in: centrals + index * MCentral.stride, heap: heap,
                 spanClass: SpanClass(rawValue: UInt8(index)), lock: lock)

@@ -117,7 +117,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     private func noteSlowAllocation(_ span: MSpanRef?) {
         let heap = pointee.heap
         if heap.pointee.configuration.debug.stress > 0 {
-            pointee.stressCountdown -= 1
+            pointee.stressCountdown = pointee.stressCountdown - 1
             if pointee.stressCountdown <= 0 {
                 pointee.stressCountdown = heap.pointee.configuration.debug.stress
                 requestPoll(.collect)
@@ -154,6 +154,14 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         }
         pointee.tiny = 0
         pointee.tinyOffset = 0
+        flushLocalCounts()
+    }
+
+    /// Adds to the heap's statistics what this mutator counted by itself.
+    ///
+    /// - Source: Go 1.14 mcache.go, purgecachedstats.
+    package func flushLocalCounts() {
+        if pointee.tinyAllocs == 0 { return }
         pointee.heap.pointee.statistics.tinyAllocCount.add(pointee.tinyAllocs)
         pointee.tinyAllocs = 0
     }
@@ -236,7 +244,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         let offset = alignUp(pointee.tinyOffset, alignment)
         if pointee.tiny != 0, offset + size <= UInt(HeapConstants.tinySize) {
             pointee.tinyOffset = offset + size
-            pointee.tinyAllocs += 1
+            pointee.tinyAllocs = pointee.tinyAllocs + 1
             return UnsafeMutableRawPointer(bitPattern: pointee.tiny + offset)
         }
         guard let block = allocateSmallNoScan(.tiny) else { return nil }
@@ -245,7 +253,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             pointee.tiny = UInt(bitPattern: block)
             pointee.tinyOffset = size
         }
-        pointee.tinyAllocs += 1
+        pointee.tinyAllocs = pointee.tinyAllocs + 1
         return block
     }
 }

@@ -1,6 +1,7 @@
 // What a mutator does about collection: safepoints, forced cycles, memory that
 // was refused, being outside, and stacks.
 
+import Glibc
 import Synchronization
 
 extension Mutator {
@@ -28,25 +29,47 @@ extension Mutator {
     }
 
     /// A full cycle: mark, then sweep everything, before it returns. At a safepoint only.
-    public func collect() {
-        _ = heap.runCycle(state, forced: true)
+    ///
+    /// - Returns: false, and nothing happened, if memory that a cycle cannot do without was refused.
+    @discardableResult
+    public func collect() -> Bool {
+        guard heap.runCycle(state, forced: true) else { return false }
         heap.finishSweep(state)
-        while !state.pointee.heap.isSweepDone { spinHint() }
+        // Somebody else may still be at a span of this cycle. The next one cannot begin before we stop.
+        while !state.pointee.heap.isSweepDone { sched_yield() }
+        return true
     }
 
-    /// What to do when an allocation of `byteCount` bytes was refused: sweep
-    /// and reclaim, release idle pages, run a full cycle. At a safepoint
-    /// only. True if trying once more makes sense.
-    public func collectForMemory(byteCount: Int) -> Bool {
-        if byteCount > HeapConstants.maxAllocation { return false }
-        state.releaseAll()
-        heap.finishSweep(state)
-        collect()
-        state.releaseAll()
-        state.returnPageCache()
-        _ = state.pointee.heap.scavengeAll()
+    /// A zeroed object of this layout, whatever it takes: when memory is refused, makes room and tries again. nil only
+    /// when nothing helped. At a safepoint only, since this may collect.
+    public func allocateOrCollect(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
+        makingRoom(byteCount: layout.byteCount) { allocate(layout) }
+    }
 
-        return true
+    /// Like `allocateOrCollect`, for `byteCount` bytes without pointers.
+    public func allocateNoScanOrCollect(byteCount: Int) -> UnsafeMutableRawPointer? {
+        makingRoom(byteCount: byteCount) { allocateNoScan(byteCount: byteCount) }
+    }
+
+    /// What is tried at the limit, cheapest first: give back what caches hold, sweep, release idle pages; then a whole
+    /// cycle from scratch, swept with the world stopped.
+    private func makingRoom(
+        byteCount: Int, _ attempt: () -> UnsafeMutableRawPointer?
+    ) -> UnsafeMutableRawPointer? {
+        if let memory = attempt() { return memory }
+        if byteCount > HeapConstants.maxAllocation { return nil }
+        heap.releaseIdle(state)
+        if let memory = attempt() { return memory }
+        guard heap.runCycle(state, forced: true, sweepsStopped: true) else { return nil }
+        heap.releaseIdle(state)
+        return attempt()
+    }
+
+    /// An exact reading of the heap's statistics: the world is stopped and every cache gives back what it holds.
+    /// At a safepoint only.
+    public func readStatistics() -> HeapStatistics {
+        heap.whileStopped(state) { heap.flushCaches() }
+        return heap.statistics
     }
 
     /// Before host code that blocks: from here on the world may stop without this mutator.
@@ -61,8 +84,7 @@ extension Mutator {
     /// Gives everything back that the mutator holds. The mutator is not used again.
     public func close() {
         state.prepareForSweep()
-        state.releaseAll()
-        state.returnPageCache()
+        state.flushAll()
         world.remove(state)
     }
 
@@ -87,14 +109,21 @@ extension Mutator {
 }
 
 extension UnsafeMutablePointer where Pointee == MutatorState {
+    /// Gives back everything that is cached: spans, pages, records. By the owner, or with the world stopped.
+    package func flushAll() {
+        releaseAll()
+        returnPageCache()
+    }
+
     /// Gives the page cache and the span records back.
     package func returnPageCache() {
         let heap = pointee.heap
         heap.pointee.lock.withLock {
-            if !pointee.pageCache.isEmpty { pointee.pageCache.flush(to: heap.pointee.pages) }
-            pointee.pageCache = PageCache()
+            var cache = pointee.pageCache
+            cache.flush(to: heap.pointee.pages)
+            pointee.pageCache = cache
             while let record = takeSpanRecord() {
-                heap.pointee.spanAllocator.free(UnsafeMutableRawPointer(record))
+                heap.pointee.spanAllocator.pointee.free(UnsafeMutableRawPointer(record))
             }
         }
     }

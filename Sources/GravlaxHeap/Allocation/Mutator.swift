@@ -64,8 +64,16 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         pointee.poll.bitwiseAnd(~reason.rawValue, ordering: .relaxed)
     }
 
-    /// Makes the state in `MutatorState.byteCount` zero bytes.
-    static func make(in block: UnsafeMutableRawPointer, heap: MHeapRef, emptySpan: MSpanRef) -> MutatorRef {
+    /// Makes a state in memory that lives as long as the heap; nil when the system refuses it.
+    static func make(heap: MHeapRef) -> MutatorRef? {
+        let metadata = heap.pointee.statistics.metadata
+        // All zero: no free bit, no object, no window, so that every allocation from the empty span is slow.
+        guard let empty = heap.pointee.memory.allocatePersistent(
+            byteCount: UInt(MemoryLayout<MSpan>.stride), alignment: 64, statistic: metadata),
+            let block = heap.pointee.memory.allocatePersistent(
+                byteCount: MutatorState.byteCount, alignment: 64, statistic: metadata)
+        else { return nil }
+        let emptySpan = empty.assumingMemoryBound(to: MSpan.self)
         let cache = (block + 1024).bindMemory(to: MSpanRef.self, capacity: SpanClass.count)
         cache.initialize(repeating: emptySpan, count: SpanClass.count)
         let records = (block + 1024 + SpanClass.count * 8)

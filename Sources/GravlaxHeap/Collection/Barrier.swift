@@ -39,7 +39,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         if pointee.barrierCount + 2 > MutatorState.barrierCapacity { flushBarrier() }
         pointee.barrierBuffer[pointee.barrierCount] = slot.pointee
         pointee.barrierBuffer[pointee.barrierCount + 1] = word
-        pointee.barrierCount += 2
+        pointee.barrierCount = pointee.barrierCount + 2
     }
 
     /// Greys what the buffer holds. When full, at safepoints, and at mark termination.

@@ -44,14 +44,21 @@ func monotonicNanoseconds() -> UInt64 {
 extension Heap {
     /// Runs one whole cycle for a running mutator at a safepoint. False if
     /// memory it cannot do without was refused; then nothing happened.
-    func runCycle(_ mutator: MutatorRef, forced: Bool) -> Bool {
+    ///
+    /// - Parameter sweepsStopped: sweep everything before the world goes on.
+    func runCycle(_ mutator: MutatorRef, forced: Bool, sweepsStopped: Bool = false) -> Bool {
         let began = monotonicNanoseconds()
         finishSweep(mutator)
         let swept = monotonicNanoseconds()
+        // Twice: most of it with everybody running, the rest for what they allocated until they stood still.
         guard reserveForCycle() else { return false }
         guard raw.pointee.world.stop() else { return true }
         let stopped = monotonicNanoseconds()
         finishSweepStopped()
+        guard reserveForCycle() else {
+            raw.pointee.world.start()
+            return false
+        }
         let liveBefore = raw.pointee.statistics.heapLive.value
         let goal = raw.pointee.statistics.nextGC.value
         let marked = markStopped()
@@ -60,7 +67,7 @@ extension Heap {
             if !violations.isEmpty { reportViolations(violations) }
         }
         flip(marked: marked)
-        if configuration.debug.stopTheWorld { while raw.sweepOne(nil) != nil {} }
+        if sweepsStopped || configuration.debug.stopTheWorld { finishSweepStopped() }
         let started = monotonicNanoseconds()
         raw.pointee.world.start()
         mutator.prepareForSweep()
@@ -85,23 +92,43 @@ extension Heap {
         while raw.sweepOne(mutator) != nil {}
     }
 
+    /// Runs `body` with the world stopped, for a running mutator at a safepoint.
+    func whileStopped(_ mutator: MutatorRef, _ body: () -> Void) {
+        while !raw.pointee.world.stop() {}
+        body()
+        raw.pointee.world.start()
+        mutator.prepareForSweep()
+    }
+
+    /// Has all mutators give back what they hold. World stopped.
+    func flushCaches() {
+        raw.pointee.world.forEachMutator {
+            $0.prepareForSweep()
+            $0.flushAll()
+        }
+    }
+
+    /// Gives the system all memory that is free, after sweeping what can be swept.
+    func releaseIdle(_ mutator: MutatorRef) {
+        finishSweep(mutator)
+        whileStopped(mutator) {
+            flushCaches()
+            while raw.sweepOne(nil) != nil {}
+        }
+        _ = raw.scavengeAll()
+    }
+
     /// With the world stopped: caches that were not flushed since the last flip, then stragglers.
     private func finishSweepStopped() {
         raw.pointee.world.forEachMutator { $0.prepareForSweep() }
         while raw.sweepOne(nil) != nil {}
     }
 
-    /// What a cycle cannot do without, before it begins.
+    /// What a cycle cannot do without: mark bits of the next epoch for all in-use spans, and a few work buffers.
+    /// Exact while the world is stopped.
     private func reserveForCycle() -> Bool {
-        raw.pointee.lock.withLock {
-            var bytes = 0
-            for position in 0..<raw.pointee.allSpansCount {
-                let span = MSpanRef(bitPattern: raw.pointee.allSpans[position]).unsafelyUnwrapped
-                bytes += Int((span.pointee.elemCount + 63) / 64) * 8
-            }
-            return raw.pointee.markBits.reserve(byteCount: bytes + bytes / 32 + 4096)
-                && raw.unsweptSpans.reserve(count: raw.pointee.allSpansCount + 1024)
-        } && raw.pointee.work.stacks.reserve(count: 4)
+        raw.pointee.markBits.reserve(byteCount: raw.pointee.markBitBytesInUse.load(ordering: .relaxed))
+            && raw.pointee.work.stacks.reserve(count: 4)
     }
 
     /// Marks everything reachable. World stopped. Returns the bytes marked.

@@ -201,7 +201,7 @@ package struct WorkBufferStacks {
 
     /// - Source: Go 1.14 lfstack.go, lfstack.push.
     private static func push(_ buffer: WorkBuffer, on stack: borrowing Atomic<UInt64>) {
-        buffer.header.pointee.pushCount &+= 1
+        buffer.header.pointee.pushCount = buffer.header.pointee.pushCount &+ 1
         let pushes = UInt64(buffer.header.pointee.pushCount) & ((1 << pushBits) - 1)
         let packed = UInt64(buffer.address) << 16 | pushes
         var old = stack.load(ordering: .relaxed)

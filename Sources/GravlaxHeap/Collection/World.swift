@@ -2,160 +2,181 @@
 //
 //     mutator:  running ──safepoint──▶ safe ──(no stop)──▶ running
 //                  └──enterOutside──▶ safe ──leaveOutside──▶ running
-//     sweeper:  idle ──enter──▶ active ──leave──▶ idle
+//     sweeper:  idle ──tryEnter──▶ active ──leave──▶ idle
 //
-// A stop sets `stopping`, asks every mutator to poll, and waits until nobody
-// but the stopper is running. All of it is under one mutex with one condition,
-// which also orders what one side wrote before what the other side reads.
+// A stop raises `stopping`, asks every mutator to poll, and waits until nobody
+// but the stopper is running: it spins briefly, since most mutators poll within
+// microseconds, and then parks. All changes are made under one lock, which also
+// orders what one side wrote before what the other side reads.
 
 import Glibc
 import Synchronization
 
+/// Who runs, and who stops whom. A thin pointer: copies share the record.
 package struct World {
-    struct State: ~Copyable {
-        var mutex: pthread_mutex_t
-        var changed: pthread_cond_t
-        /// Running mutators plus active sweepers. Under `mutex`.
-        var running = 0
-        /// Whether somebody stops, or has stopped, the world. Under `mutex`.
-        var stopping = false
-        /// All mutators of the heap. Under `mutex`.
-        var mutators: MutatorRef? = nil
+    private struct Record: ~Copyable {
+        /// Running mutators plus active sweepers. Changed under `lock`; read relaxed by a stopper that spins, which
+        /// takes the lock before it relies on what it read.
+        let running = Atomic<Int>(0)
+        /// 1 while somebody stops, or has stopped, the world. Changed under `lock`; read acquiring without it.
+        let stopping = Atomic<UInt32>(0)
+        /// All mutators of the heap, and the records of closed ones, to be used again. Under `lock`.
+        var mutators: MutatorRef?
+        var retired: MutatorRef?
         var mutatorCount = 0
     }
 
-    let state: UnsafeMutablePointer<State>
+    private let record: UnsafeMutablePointer<Record>
+    private let lock: HeapLock
+    private let changed: HeapCondition
 
-    init() {
-        state = .allocate(capacity: 1)
-        state.initialize(to: State(mutex: pthread_mutex_t(), changed: pthread_cond_t()))
-        pthread_mutex_init(&state.pointee.mutex, nil)
-        pthread_cond_init(&state.pointee.changed, nil)
+    /// How often a stopper looks before it parks.
+    private static let spinCount = 2_000
+
+    /// Nil when the system refuses the record.
+    init?(memory: OSMemory, statistic: SystemStatistic) {
+        guard let lock = HeapLock(rank: .scheduler, memory: memory, statistic: statistic),
+            let changed = HeapCondition(memory: memory, statistic: statistic),
+            let place = memory.allocatePersistent(
+                byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
+        else { return nil }
+        self.lock = lock
+        self.changed = changed
+        record = place.bindMemory(to: Record.self, capacity: 1)
+        record.initialize(to: Record())
     }
 
-    func destroy() {
-        pthread_mutex_destroy(&state.pointee.mutex)
-        pthread_cond_destroy(&state.pointee.changed)
-        state.deinitialize(count: 1)
-        state.deallocate()
-    }
+    /// Under `lock`.
+    private func addRunning(_ count: Int) { record.pointee.running.wrappingAdd(count, ordering: .releasing) }
 
-    private func lock() { pthread_mutex_lock(&state.pointee.mutex) }
-    private func unlock() { pthread_mutex_unlock(&state.pointee.mutex) }
-    private func wait() { pthread_cond_wait(&state.pointee.changed, &state.pointee.mutex) }
-    private func wake() { pthread_cond_broadcast(&state.pointee.changed) }
+    /// Under `lock`. Waits while the world is stopped, or being stopped.
+    private func waitWhileStopping() { while isStopping { changed.wait(lock) } }
 
     // MARK: Mutators
 
     /// Adds a mutator, running. Waits out a stop.
     func add(_ mutator: MutatorRef) {
-        lock()
-        while state.pointee.stopping { wait() }
-        mutator.pointee.nextMutator = state.pointee.mutators
-        state.pointee.mutators = mutator
-        state.pointee.mutatorCount += 1
-        state.pointee.running += 1
-        unlock()
+        lock.withLock {
+            waitWhileStopping()
+            mutator.pointee.nextMutator = record.pointee.mutators
+            record.pointee.mutators = mutator
+            record.pointee.mutatorCount = record.pointee.mutatorCount + 1
+            addRunning(1)
+        }
     }
 
-    /// Takes a running mutator out.
+    /// Takes a running mutator out and keeps its record for `takeRetired`.
     func remove(_ mutator: MutatorRef) {
-        lock()
-        var link: MutatorRef? = nil
-        var current = state.pointee.mutators
-        while let other = current, other != mutator {
-            link = other
-            current = other.pointee.nextMutator
+        lock.withLock {
+            var link: MutatorRef? = nil
+            var current = record.pointee.mutators
+            while let other = current, other != mutator {
+                link = other
+                current = other.pointee.nextMutator
+            }
+            if current == nil { fatal("a mutator is closed that is none of the heap's") }
+            if let link {
+                link.pointee.nextMutator = mutator.pointee.nextMutator
+            } else {
+                record.pointee.mutators = mutator.pointee.nextMutator
+            }
+            mutator.pointee.nextMutator = record.pointee.retired
+            record.pointee.retired = mutator
+            record.pointee.mutatorCount = record.pointee.mutatorCount - 1
+            addRunning(-1)
+            changed.wakeAll()
         }
-        if let link { link.pointee.nextMutator = mutator.pointee.nextMutator } else {
-            state.pointee.mutators = mutator.pointee.nextMutator
+    }
+
+    /// The record of a closed mutator, if there is one.
+    func takeRetired() -> MutatorRef? {
+        lock.withLock {
+            guard let mutator = record.pointee.retired else { return nil }
+            record.pointee.retired = mutator.pointee.nextMutator
+            return mutator
         }
-        state.pointee.mutatorCount -= 1
-        state.pointee.running -= 1
-        wake()
-        unlock()
     }
 
     /// From running to safe: from here on the world may stop without this participant.
     func leave() {
-        lock()
-        state.pointee.running -= 1
-        if state.pointee.stopping { wake() }
-        unlock()
+        lock.withLock {
+            addRunning(-1)
+            if isStopping { changed.wakeAll() }
+        }
     }
 
     /// From safe to running; waits while the world is stopped.
     func enter() {
-        lock()
-        while state.pointee.stopping { wait() }
-        state.pointee.running += 1
-        unlock()
+        lock.withLock {
+            waitWhileStopping()
+            addRunning(1)
+        }
     }
 
     /// A sweeper's way in: false, without waiting, while the world is stopped.
     func tryEnter() -> Bool {
-        lock()
-        defer { unlock() }
-        if state.pointee.stopping { return false }
-        state.pointee.running += 1
-        return true
+        lock.withLock {
+            if isStopping { return false }
+            addRunning(1)
+            return true
+        }
     }
 
-    var isStopping: Bool {
-        lock()
-        defer { unlock() }
-        return state.pointee.stopping
-    }
+    /// Whether somebody stops, or has stopped, the world.
+    var isStopping: Bool { record.pointee.stopping.load(ordering: .acquiring) != 0 }
 
-    var mutatorCount: Int {
-        lock()
-        defer { unlock() }
-        return state.pointee.mutatorCount
-    }
+    var mutatorCount: Int { lock.withLock { record.pointee.mutatorCount } }
 
     // MARK: Stopping
 
     /// Stops the world for the running mutator that calls. False if somebody
     /// else stopped it first: then this mutator stood safe until that was over.
     func stop() -> Bool {
-        lock()
-        if state.pointee.stopping {
-            state.pointee.running -= 1
-            wake()
-            while state.pointee.stopping { wait() }
-            state.pointee.running += 1
-            unlock()
-            return false
+        let isFirst = lock.withLock {
+            if isStopping {
+                addRunning(-1)
+                changed.wakeAll()
+                waitWhileStopping()
+                addRunning(1)
+                return false
+            }
+            record.pointee.stopping.store(1, ordering: .releasing)
+            forEachMutator { $0.requestPoll(.stop) }
+            return true
         }
-        state.pointee.stopping = true
-        forEachMutator { $0.requestPoll(.stop) }
-        while state.pointee.running > 1 { wait() }
-        unlock()
+        guard isFirst else { return false }
+        var spins = 0
+        while record.pointee.running.load(ordering: .relaxed) > 1, spins < Self.spinCount {
+            spinHint()
+            spins += 1
+        }
+        lock.withLock {
+            while record.pointee.running.load(ordering: .relaxed) > 1 { changed.wait(lock) }
+        }
         return true
     }
 
     /// Lets everybody go on.
     func start() {
-        lock()
-        forEachMutator { $0.withdrawPoll(.stop) }
-        state.pointee.stopping = false
-        wake()
-        unlock()
+        lock.withLock {
+            forEachMutator { $0.withdrawPoll(.stop) }
+            record.pointee.stopping.store(0, ordering: .releasing)
+            changed.wakeAll()
+        }
     }
 
     /// Every mutator. World stopped, or within the lock.
     func forEachMutator(_ body: (MutatorRef) -> Void) {
-        var current = state.pointee.mutators
+        var current = record.pointee.mutators
         while let mutator = current {
             body(mutator)
             current = mutator.pointee.nextMutator
         }
     }
 
-    /// Asks every mutator to come to a safepoint soon.
-    func requestPollOfAll(_ reason: PollReason) {
-        lock()
-        forEachMutator { $0.requestPoll(reason) }
-        unlock()
+    /// Gives back what the lock and the condition hold. Nobody uses them any more.
+    func destroy() {
+        changed.destroy()
+        lock.destroy()
     }
 }

@@ -124,7 +124,7 @@ extension PageAllocator {
 
     /// Calls `body` for each chunk of the range with the pages of the range in it.
     @inline(__always)
-    private func forEachChunk(
+    func forEachChunk(
         base: UInt, pageCount: UInt, _ body: (_ chunk: PallocData, _ first: UInt, _ count: UInt) -> Void
     ) {
         var index = PageGeometry.chunkIndex(base)

@@ -21,13 +21,15 @@ extension PageAllocator {
             revokeSummaries(range, levels: 1..<PageGeometry.levelCount)
             return false
         }
-        guard state.pointee.inUse.reserveOne() else {
+        var inUse = state.pointee.inUse
+        guard inUse.reserveOne() else {
             freeNewChunkTables(range)
             revokeSummaries(range, levels: 1..<PageGeometry.levelCount)
             return false
         }
 
-        state.pointee.inUse.add(range)
+        inUse.add(range)
+        state.pointee.inUse = inUse
         let start = PageGeometry.chunkIndex(base)
         let end = PageGeometry.chunkIndex(limit)
         if state.pointee.startChunk == 0 || start < state.pointee.startChunk { state.pointee.startChunk = start }

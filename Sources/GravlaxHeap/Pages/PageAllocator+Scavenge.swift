@@ -21,6 +21,25 @@ extension PageAllocator {
         return released
     }
 
+    /// Takes back pages of which nothing was used, and gives all their memory to the system. Under the heap lock.
+    ///
+    /// - Parameter scavengedByteCount: what `alloc` said of them; still counted as released.
+    package func giveBack(base: UInt, pageCount: UInt, scavengedByteCount: UInt) {
+        state.pointee.lock.assertHeld()
+        let size = pageCount << PageGeometry.pageShift
+        let isReleased = state.pointee.memory.unused(UnsafeMutableRawPointer(bitPattern: base)!, byteCount: size)
+        free(base: base, pageCount: pageCount)
+        guard isReleased else {
+            // Which of the pages the system had is not known any more: from now on all of them count as held.
+            state.pointee.released.subtract(scavengedByteCount)
+            return
+        }
+        forEachChunk(base: base, pageCount: pageCount) { chunk, first, count in
+            chunk.scavenged.set(first, count: count)
+        }
+        state.pointee.released.add(size - scavengedByteCount)
+    }
+
     /// Moves the scavenger's position to the top of the heap. Under the heap lock.
     ///
     /// - Source: Go 1.14 mgcscavenge.go, scavengeStartGen and resetScavengeAddr.

@@ -88,6 +88,38 @@ package struct HeapLock {
         defer { unlock() }
         return try body()
     }
+
+    /// Nobody uses the lock any more.
+    package func destroy() { pthread_mutex_destroy(mutex) }
+
+    /// Lets the lock go until somebody wakes `condition`, and takes it again. The lock's rank counts as held throughout.
+    fileprivate func wait(_ condition: UnsafeMutablePointer<pthread_cond_t>) {
+        let result = pthread_cond_wait(condition, mutex)
+        if result != 0 { fatal("a condition could not be waited for", ("error", UInt(bitPattern: Int(result)))) }
+    }
+}
+
+/// Something to wait for under a `HeapLock`. A thin pointer to raw memory: copies are the same condition.
+package struct HeapCondition {
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+    /// Nil when the system refuses the memory.
+    package init?(memory: OSMemory, statistic: SystemStatistic) {
+        guard let place = memory.allocatePersistent(
+            byteCount: UInt(MemoryLayout<pthread_cond_t>.stride), alignment: 8, statistic: statistic)
+        else { return nil }
+        condition = place.bindMemory(to: pthread_cond_t.self, capacity: 1)
+        condition.initialize(to: pthread_cond_t())
+        if pthread_cond_init(condition, nil) != 0 { fatal("a condition could not be initialised") }
+    }
+
+    /// Waits until it is woken, or for no reason: check what was waited for. The caller holds `lock`.
+    package func wait(_ lock: HeapLock) { lock.wait(condition) }
+
+    /// Wakes all who wait. The caller holds the lock they waited under.
+    package func wakeAll() { pthread_cond_broadcast(condition) }
+
+    package func destroy() { pthread_cond_destroy(condition) }
 }
 
 #if DEBUG

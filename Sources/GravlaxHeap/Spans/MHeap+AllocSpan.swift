@@ -36,21 +36,25 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         allocSpan(pageCount, .manual(statistic), mutator)
     }
 
+    /// Small runs come from the mutator's page cache without a lock, if it has a span record at hand too; all else
+    /// takes the heap lock. What may still be refused after the pages are found gives them back.
+    ///
     /// - Source: Go 1.14 mheap.go, (*mheap).allocSpan.
     private func allocSpan(_ pageCount: UInt, _ purpose: SpanPurpose, _ mutator: MutatorRef?) -> MSpanRef? {
         var base: UInt = 0
         var scavenged: UInt = 0
-        var span: MSpanRef? = nil
+        var record: MSpanRef? = nil
         if let mutator, pageCount < PageCache.pageCount / 4 {
-            if mutator.pointee.pageCache.isEmpty {
-                pointee.lock.withLock { mutator.pointee.pageCache = pointee.pages.allocToCache() }
-            }
-            (base, scavenged) = mutator.pointee.pageCache.alloc(pageCount: pageCount)
-            if base != 0 { span = mutator.takeSpanRecord() }
+            var cache = mutator.pointee.pageCache
+            if cache.isEmpty { cache = pointee.lock.withLock { pointee.pages.allocToCache() } }
+            (base, scavenged) = cache.alloc(pageCount: pageCount)
+            mutator.pointee.pageCache = cache
+            if base != 0 { record = mutator.takeSpanRecord() }
         }
-        if base == 0 || span == nil {
+        if base == 0 || record == nil {
             pointee.lock.lock()
             defer { pointee.lock.unlock() }
+            mutator?.flushLocalCounts()
             if base == 0 {
                 (base, scavenged) = pointee.pages.alloc(pageCount: pageCount)
                 if base == 0 {
@@ -59,40 +63,48 @@ extension UnsafeMutablePointer where Pointee == MHeap {
                     if base == 0 { fatal("the heap grew but has no room", ("pages", pageCount)) }
                 }
             }
-            span = allocSpanRecord(mutator)
-            if span == nil {
-                pointee.pages.free(base: base, pageCount: pageCount)
-                recordScavengedLoss(scavenged)
-                return nil
-            }
+            record = allocSpanRecord(mutator)
+            if record == nil { pointee.pages.giveBack(base: base, pageCount: pageCount, scavengedByteCount: scavenged) }
         }
-        let bytes = pageCount << UInt(HeapConstants.pageShift)
-        if let budget = pointee.configuration.budget,
-            pointee.statistics.readyBytes &+ UInt64(scavenged) > budget
-        {
-            pointee.lock.withLock {
-                freeSpanRecord(span!, mutator)
-                pointee.pages.free(base: base, pageCount: pageCount)
-                recordScavengedLoss(scavenged)
-            }
-            return nil
+        guard let span = record else { return nil }
+        guard makeReady(scavengedByteCount: scavenged) else {
+            return undo(span, base: base, pageCount: pageCount, scavenged: scavenged, mutator)
         }
-        guard initialize(span!, base: base, pageCount: pageCount, purpose) else {
-            pointee.lock.withLock {
-                freeSpanRecord(span!, mutator)
-                pointee.pages.free(base: base, pageCount: pageCount)
-                recordScavengedLoss(scavenged)
-            }
-            return nil
+        guard initialize(span, base: base, pageCount: pageCount, purpose) else {
+            pointee.statistics.heapReleased.add(scavenged)
+            return undo(span, base: base, pageCount: pageCount, scavenged: scavenged, mutator)
         }
-        publish(span!, bytes: bytes, scavenged: scavenged, purpose)
+        publish(span, hasScavenged: scavenged > 0, purpose)
         return span
     }
 
-    /// Pages that came back unused lost their scavenged bits: the system still
-    /// has them, but the page allocator calls them ready from now on.
-    private func recordScavengedLoss(_ scavenged: UInt) {
-        if scavenged > 0 { pointee.statistics.heapReleased.subtract(scavenged) }
+    /// Counts bytes that the system had as ready; false, and nothing counted, when that is more than the budget allows
+    /// even after idle pages elsewhere were released. Several mutators may be here at once: each counts first and looks
+    /// then, so that together they never go past the budget, though two may be refused where one would have fitted.
+    private func makeReady(scavengedByteCount scavenged: UInt) -> Bool {
+        if scavenged == 0 { return true }
+        let counters = pointee.statistics
+        counters.heapReleased.subtract(scavenged)
+        guard let budget = pointee.configuration.budget, counters.readyBytes > budget else { return true }
+        let excess = counters.readyBytes - budget
+        pointee.lock.withLock {
+            pointee.pages.scavengeStartGeneration()
+            _ = pointee.pages.scavenge(byteCount: UInt(excess), locked: true)
+        }
+        if counters.readyBytes <= budget { return true }
+        counters.heapReleased.add(scavenged)
+        return false
+    }
+
+    /// Gives back what an allocation that is refused had taken. Always nil.
+    private func undo(
+        _ span: MSpanRef, base: UInt, pageCount: UInt, scavenged: UInt, _ mutator: MutatorRef?
+    ) -> MSpanRef? {
+        pointee.lock.withLock {
+            freeSpanRecord(span, mutator)
+            pointee.pages.giveBack(base: base, pageCount: pageCount, scavengedByteCount: scavenged)
+        }
+        return nil
     }
 
     private func initialize(_ span: MSpanRef, base: UInt, pageCount: UInt, _ purpose: SpanPurpose) -> Bool {
@@ -135,22 +147,22 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     }
 
     /// Makes the span findable and counts it. Nothing can fail from here on.
-    private func publish(_ span: MSpanRef, bytes: UInt, scavenged: UInt, _ purpose: SpanPurpose) {
+    private func publish(_ span: MSpanRef, hasScavenged: Bool, _ purpose: SpanPurpose) {
+        let bytes = span.pointee.pageCount << UInt(HeapConstants.pageShift)
         let counters = pointee.statistics
-        if scavenged > 0 {
-            pointee.memory.used(UnsafeMutableRawPointer(bitPattern: span.base)!, byteCount: bytes)
-            counters.heapReleased.subtract(scavenged)
-        }
+        if hasScavenged { pointee.memory.used(UnsafeMutableRawPointer(bitPattern: span.base)!, byteCount: bytes) }
         counters.heapIdle.subtract(bytes)
         switch purpose {
-        case .objects: counters.heapInUse.add(bytes)
+        case .objects:
+            counters.heapInUse.add(bytes)
+            pointee.markBitBytesInUse.wrappingAdd(span.markBitByteCount, ordering: .relaxed)
         case .manual(let statistic):
             counters.heapSys.subtract(bytes)
             statistic.add(bytes)
         }
         setSpans(base: span.base, pageCount: span.pointee.pageCount, span)
         if case .objects = purpose {
-            if !sweptSpans.push(UInt(bitPattern: span)) { fatal("no room for a swept span") }
+            pushSwept(span)
             let arena = arena(ArenaIndex(address: span.base))!
             let (byte, mask) = arena.pageIndex(of: span.base)
             arena.pointee.pageInUse[byte].bitwiseOr(mask, ordering: .releasing)
@@ -224,6 +236,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let arena = arena(ArenaIndex(address: span.base))!
             let (byte, mask) = arena.pageIndex(of: span.base)
             arena.pointee.pageInUse[byte].bitwiseAnd(~mask, ordering: .releasing)
+            pointee.markBitBytesInUse.wrappingSubtract(span.markBitByteCount, ordering: .relaxed)
             pointee.statistics.heapInUse.subtract(bytes)
             pointee.statistics.heapIdle.add(bytes)
             giveBackPages(span, mutator)

@@ -58,30 +58,30 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let arena = UInt(HeapConstants.arenaSize)
         let size = alignUp(bytes, arena)
         var found: UInt = 0
-        while let hint = pointee.arenaHints.first {
+        while let hint = pointee.arenaHints.pointee.first {
             let (low, underflow) = hint.address.subtractingReportingOverflow(hint.growsDown ? size : 0)
             if !underflow, low &+ size <= PageGeometry.addressLimit, low != 0,
                 let got = pointee.memory.reserve(byteCount: size, hint: low)
             {
                 if UInt(bitPattern: got) == low {
-                    pointee.arenaHints.advanceFirst(to: hint.growsDown ? low : low + size)
+                    pointee.arenaHints.pointee.advanceFirst(to: hint.growsDown ? low : low + size)
                     found = low
                     break
                 }
                 pointee.memory.free(got, byteCount: size)
             }
-            pointee.arenaHints.dropFirst()
+            pointee.arenaHints.pointee.dropFirst()
         }
         if found == 0 {
             guard let got = pointee.memory.reserve(byteCount: size, alignment: arena) else { return nil }
             found = UInt(bitPattern: got)
-            pointee.arenaHints.addAround(base: found, end: found + size)
+            pointee.arenaHints.pointee.addAround(base: found, end: found + size)
         }
         for base in stride(from: found, to: found + size, by: HeapConstants.arenaSize) {
             // Records made before a refusal stay: the range is reserved again, or never used.
             guard makeArenaRecord(base: base) else {
                 pointee.memory.free(UnsafeMutableRawPointer(bitPattern: found)!, byteCount: size)
-                pointee.arenaHints = ArenaHints()
+                pointee.arenaHints.pointee = ArenaHints()
                 return nil
             }
         }

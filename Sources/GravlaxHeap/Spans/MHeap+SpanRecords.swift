@@ -13,7 +13,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         if mutator.pointee.spanRecordCount == 0 {
             while mutator.pointee.spanRecordCount < MutatorState.spanRecordCapacity / 2, let record = poolRecord() {
                 mutator.pointee.spanRecords[mutator.pointee.spanRecordCount] = UInt(bitPattern: record)
-                mutator.pointee.spanRecordCount += 1
+                mutator.pointee.spanRecordCount = mutator.pointee.spanRecordCount + 1
             }
         }
         return mutator.takeSpanRecord()
@@ -23,14 +23,14 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func freeSpanRecord(_ span: MSpanRef, _ mutator: MutatorRef?) {
         if let mutator, mutator.pointee.spanRecordCount < MutatorState.spanRecordCapacity {
             mutator.pointee.spanRecords[mutator.pointee.spanRecordCount] = UInt(bitPattern: span)
-            mutator.pointee.spanRecordCount += 1
+            mutator.pointee.spanRecordCount = mutator.pointee.spanRecordCount + 1
             return
         }
-        pointee.spanAllocator.free(UnsafeMutableRawPointer(span))
+        pointee.spanAllocator.pointee.free(UnsafeMutableRawPointer(span))
     }
 
     private func poolRecord() -> MSpanRef? {
-        pointee.spanAllocator.allocate()?.assumingMemoryBound(to: MSpan.self)
+        pointee.spanAllocator.pointee.allocate()?.assumingMemoryBound(to: MSpan.self)
     }
 
     /// Appends a new record to `allSpans`, growing it by copy: 8,192 entries
@@ -38,6 +38,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     ///
     /// - Source: Go 1.14 mheap.go, recordspan.
     package func recordSpan(_ span: UnsafeMutableRawPointer) -> Bool {
+        // A span stands in each sweep buffer once at most, so that with room for all of them no push is ever refused.
+        guard pointee.sweepSpans0.ensureCapacity(pointee.allSpansCount + 1),
+            pointee.sweepSpans1.ensureCapacity(pointee.allSpansCount + 1)
+        else { return false }
         if pointee.allSpansCount == pointee.allSpansCapacity {
             // Whole system pages, so that the array can go back to the system.
             let capacity = (Swift.max(8192, pointee.allSpansCapacity * 3 / 2) + 511) & ~511
@@ -56,7 +60,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             pointee.allSpansCapacity = capacity
         }
         pointee.allSpans[pointee.allSpansCount] = UInt(bitPattern: span)
-        pointee.allSpansCount += 1
+        pointee.allSpansCount = pointee.allSpansCount + 1
         return true
     }
 }
@@ -67,7 +71,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     /// - Source: Go 1.14 mheap.go, (*mheap).tryAllocMSpan.
     package func takeSpanRecord() -> MSpanRef? {
         if pointee.spanRecordCount == 0 { return nil }
-        pointee.spanRecordCount -= 1
+        pointee.spanRecordCount = pointee.spanRecordCount - 1
         return MSpanRef(bitPattern: pointee.spanRecords[pointee.spanRecordCount])
     }
 }

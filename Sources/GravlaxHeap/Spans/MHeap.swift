@@ -60,7 +60,7 @@ import Synchronization
     package var curArenaBase: UInt
     package var curArenaEnd: UInt
     /// Ordered places to try to grow at. Under `lock`.
-    package var arenaHints: ArenaHints
+    package let arenaHints: UnsafeMutablePointer<ArenaHints>
 
     /// Bytes retained beyond which growing scavenges; `UInt.max` = no goal.
     package let scavengeGoal: Atomic<UInt>
@@ -68,9 +68,11 @@ import Synchronization
     /// One set of lists for each span class.
     package let centrals: UnsafeMutableRawPointer
     /// Span records. Under `lock`.
-    package var spanAllocator: FixedAllocator
-    package var specialAllocators: SpecialAllocators
+    package let spanAllocator: UnsafeMutablePointer<FixedAllocator>
+    package let specialAllocators: SpecialAllocators
     package let markBits: MarkBitsArenas
+    /// Bytes of mark bits that sweeping all in-use spans takes: what a cycle reserves.
+    package let markBitBytesInUse: Atomic<Int>
     package let work: MarkWork
     package let world: World
 }
@@ -85,6 +87,11 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package var unsweptSpans: SweepBuffer {
         sweepgen / 2 % 2 == 0 ? pointee.sweepSpans1 : pointee.sweepSpans0
     }
+    /// Puts a span among those swept in this cycle. Never refused: there is room for every span record.
+    package func pushSwept(_ span: MSpanRef) {
+        if !sweptSpans.push(UInt(bitPattern: span)) { fatal("a sweep buffer has no room", ("span", span.base)) }
+    }
+
     @inlinable @inline(__always)
     package var isMarking: Bool { pointee.marking.load(ordering: .relaxed) != 0 }
 

@@ -135,6 +135,9 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         setState(.dead)
     }
 
+    /// Bytes of mark bits that the span's objects take.
+    package var markBitByteCount: Int { MarkBitsArenas.byteCount(elemCount: Int(pointee.elemCount)) }
+
     /// The index of the object that `address` points into.
     @inlinable @inline(__always)
     package func objectIndex(of address: UInt) -> UInt {

@@ -141,7 +141,7 @@ package struct MarkBitsArenas {
                 fatal("mark bits were paid for that no arena has", ("bytes", UInt(byteCount)))
             }
             record.pointee.free = arena.pointee.next
-            record.pointee.freeCount -= 1
+            record.pointee.freeCount = record.pointee.freeCount - 1
             let contents = UnsafeMutableRawPointer(arena) + Self.headerByteCount
             contents.initializeMemory(as: UInt8.self, repeating: 0, count: Self.usableByteCount)
             arena.pointee.free.store(byteCount, ordering: .relaxed)
@@ -180,7 +180,7 @@ package struct MarkBitsArenas {
         let arena = place.bindMemory(to: Header.self, capacity: 1)
         arena.initialize(to: Header(free: Atomic(0), next: record.pointee.free))
         record.pointee.free = arena
-        record.pointee.freeCount += 1
+        record.pointee.freeCount = record.pointee.freeCount + 1
         record.pointee.open.wrappingAdd(Self.sureByteCount, ordering: .relaxed)
         return true
     }
@@ -214,7 +214,7 @@ package struct MarkBitsArenas {
                 record.pointee.previous = arena.pointee.next
                 arena.pointee.next = record.pointee.free
                 record.pointee.free = arena
-                record.pointee.freeCount += 1
+                record.pointee.freeCount = record.pointee.freeCount + 1
             }
             record.pointee.previous = record.pointee.current
             record.pointee.current = Arena(bitPattern: record.pointee.next.load(ordering: .relaxed))

@@ -25,29 +25,27 @@ package struct Special {
 /// The pools, by kind, under one lock.
 package struct SpecialAllocators {
     package let lock: HeapLock
-    package var finalizers: FixedAllocator
-    package var profiles: FixedAllocator
+    package let finalizers: UnsafeMutablePointer<FixedAllocator>
+    package let profiles: UnsafeMutablePointer<FixedAllocator>
+
+    func pool(_ kind: SpecialKind) -> UnsafeMutablePointer<FixedAllocator> {
+        switch kind {
+        case .finalizer: finalizers
+        case .profile: profiles
+        }
+    }
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
     package func allocateSpecial(_ kind: SpecialKind) -> SpecialRef? {
-        pointee.specialAllocators.lock.withLock {
-            let raw = switch kind {
-            case .finalizer: pointee.specialAllocators.finalizers.allocate()
-            case .profile: pointee.specialAllocators.profiles.allocate()
-            }
-            return raw?.bindMemory(to: Special.self, capacity: 1)
-        }
+        let pools = pointee.specialAllocators
+        return pools.lock.withLock { pools.pool(kind).pointee.allocate() }?.bindMemory(to: Special.self, capacity: 1)
     }
 
     package func freeSpecialRecord(_ special: SpecialRef) {
         let kind = special.pointee.kind
-        pointee.specialAllocators.lock.withLock {
-            switch kind {
-            case .finalizer: pointee.specialAllocators.finalizers.free(special)
-            case .profile: pointee.specialAllocators.profiles.free(special)
-            }
-        }
+        let pools = pointee.specialAllocators
+        pools.lock.withLock { pools.pool(kind).pointee.free(special) }
     }
 
     /// Hangs a record on the object at `address`. False, and nothing changed, if the

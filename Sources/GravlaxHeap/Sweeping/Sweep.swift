@@ -58,7 +58,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         } else {
             span.pointee.sweepgen.store(generation, ordering: .releasing)
         }
-        if !returned, !sweptSpans.push(UInt(bitPattern: span)) { fatal("no room for a swept span") }
+        if !returned { pushSwept(span) }
         return returned
     }
 

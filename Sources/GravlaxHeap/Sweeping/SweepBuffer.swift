@@ -106,12 +106,11 @@ package struct SweepBuffer {
         }
     }
 
-    /// Makes sure that so many further pushes need no memory; false when the system refuses it.
-    package func reserve(count: Int) -> Bool {
-        record.pointee.lock.withLock {
-            let entries = record.pointee.index.load(ordering: .relaxed) + count
-            return ensureBlocks((entries + Self.blockEntryCount - 1) / Self.blockEntryCount)
-        }
+    /// Makes sure that pushes need no memory while there are at most `count` entries; false when the system refuses it.
+    package func ensureCapacity(_ count: Int) -> Bool {
+        let blocks = (count + Self.blockEntryCount - 1) / Self.blockEntryCount
+        if record.pointee.blockCount.load(ordering: .relaxed) >= blocks { return true }
+        return record.pointee.lock.withLock { ensureBlocks(blocks) }
     }
 
     private func cell(_ index: Int) -> UnsafeMutablePointer<Cell> {

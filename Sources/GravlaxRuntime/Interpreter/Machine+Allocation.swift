@@ -11,9 +11,7 @@ extension Machine {
     }
 
     @inline(never) private func allocateSlow(_ layout: ObjectLayout) -> ObjectWords? {
-        if mutator.collectForMemory(byteCount: layout.byteCount), let memory = mutator.allocate(layout) {
-            return memory.assumingMemoryBound(to: UInt64.self)
-        }
+        if let memory = mutator.allocateOrCollect(layout) { return memory.assumingMemoryBound(to: UInt64.self) }
         failure = .outOfMemory
         return nil
     }
@@ -26,7 +24,7 @@ extension Machine {
     }
 
     @inline(never) private func allocateNoScanSlow(byteCount: Int) -> ObjectWords? {
-        if mutator.collectForMemory(byteCount: byteCount), let memory = mutator.allocateNoScan(byteCount: byteCount) {
+        if let memory = mutator.allocateNoScanOrCollect(byteCount: byteCount) {
             return memory.assumingMemoryBound(to: UInt64.self)
         }
         failure = .outOfMemory

@@ -52,7 +52,7 @@ import Testing
         let fixture = MemoryFixture()
         let buffer = try #require(SweepBuffer(memory: fixture.memory, statistic: fixture.statistic))
         for _ in 0..<100 { #expect(buffer.push(1)) }
-        #expect(buffer.reserve(count: count))
+        #expect(buffer.ensureCapacity(100 + count))
         let held = fixture.statistic.byteCount
         for _ in 0..<count where !buffer.push(2) { Issue.record("refused") }
         #expect(fixture.statistic.byteCount == held)
@@ -64,8 +64,8 @@ import Testing
         let buffer = try #require(SweepBuffer(memory: fixture.memory, statistic: fixture.statistic))
         fixture.exhaustPersistentChunk()
         fixture.memory.failCall(1)
-        #expect(!buffer.reserve(count: 1000))
-        #expect(buffer.reserve(count: 1000))
+        #expect(!buffer.ensureCapacity(1000))
+        #expect(buffer.ensureCapacity(1000))
         #expect(fixture.close() == 0)
     }
 }
