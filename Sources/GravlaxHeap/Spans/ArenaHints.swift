@@ -10,6 +10,11 @@ package struct ArenaHints {
     package struct Hint: Equatable {
         package var address: UInt
         package var growsDown: Bool
+
+        package init(address: UInt, growsDown: Bool) {
+            self.address = address
+            self.growsDown = growsDown
+        }
     }
 
     /// In order of preference. At most four: a failing one leaves before two come.

@@ -2,59 +2,75 @@
 
 import Synchronization
 
+/// Address space for the heap that is not yet part of it: mapped, and with
+/// records for its arenas that nobody can find before `adopt`.
+private struct NewArenas {
+    let base: UInt
+    let byteCount: UInt
+    /// The first record; each block holds the address of the next in its first word.
+    var records: UnsafeMutableRawPointer?
+
+    var end: UInt { base + byteCount }
+}
+
 extension UnsafeMutablePointer where Pointee == MHeap {
     /// Adds at least `pageCount` pages to the page allocator. Under the heap
-    /// lock. Returns false, changing nothing that matters, when the system refuses.
+    /// lock. Returns false when the system refuses; then no statistic, arena or
+    /// hint has changed.
     ///
     /// - Source: Go 1.14 mheap.go, (*mheap).grow.
     package func grow(_ pageCount: UInt) -> Bool {
         pointee.lock.assertHeld()
-        let chunk = PageGeometry.chunkByteCount
-        let (bytes, overflow) = alignUp(pageCount, UInt(HeapConstants.pagesPerChunk))
-            .multipliedReportingOverflow(by: UInt(HeapConstants.pageSize))
-        if overflow || bytes > UInt(HeapConstants.maxAllocation) { return false }
-
-        var base = pointee.curArenaBase
-        if bytes > pointee.curArenaEnd - base {
-            guard let region = reserveArenas(bytes) else { return false }
-            if region.base == pointee.curArenaEnd {
-                pointee.curArenaEnd = region.base + region.byteCount
-            } else {
-                // The rest of the old arena is still good: give it to the page allocator.
-                let rest = pointee.curArenaEnd - pointee.curArenaBase
-                if rest > 0, makeReady(base: pointee.curArenaBase, byteCount: rest) == false {
-                    _ = rest  // Stays reserved; it is given back with the heap.
-                }
-                pointee.curArenaBase = region.base
-                pointee.curArenaEnd = region.base + region.byteCount
-            }
-            base = pointee.curArenaBase
+        // Also keeps the roundings below from wrapping.
+        if pageCount == 0 || pageCount > UInt(HeapConstants.maxAllocation / HeapConstants.pageSize) { return false }
+        let bytes = alignUp(pageCount, UInt(HeapConstants.pagesPerChunk)) << UInt(HeapConstants.pageShift)
+        if bytes <= pointee.curArenaEnd - pointee.curArenaBase {
+            guard pointee.pages.grow(base: pointee.curArenaBase, byteCount: bytes) else { return false }
+            pointee.curArenaBase = pointee.curArenaBase + bytes
+            scavengeForGrowth(bytes)
+            return true
         }
-        let size = alignUp(bytes, chunk)
-        guard makeReady(base: base, byteCount: size) else { return false }
-        pointee.curArenaBase = base + size
-        scavengeForGrowth(size)
-        return true
-    }
-
-    /// Maps a range and hands it to the page allocator as free, scavenged pages.
-    private func makeReady(base: UInt, byteCount: UInt) -> Bool {
-        let counters = pointee.statistics
-        let start = UnsafeMutableRawPointer(bitPattern: base)!
-        guard pointee.memory.map(start, byteCount: byteCount, statistic: counters.heapSys) else { return false }
-        guard pointee.pages.grow(base: base, byteCount: byteCount) else {
-            pointee.memory.revoke(start, byteCount: byteCount, statistic: counters.heapSys)
+        let hints = pointee.arenaHints.pointee
+        guard let new = reserveArenas(bytes) else {
+            pointee.arenaHints.pointee = hints
             return false
         }
-        counters.heapIdle.add(byteCount)
-        counters.heapReleased.add(byteCount)
+        guard let grown = growInto(new, bytes) else {
+            abandon(new)
+            pointee.arenaHints.pointee = hints
+            return false
+        }
+        adopt(new)
+        scavengeForGrowth(grown)
         return true
     }
 
-    /// Reserves whole arenas of address space for `bytes` and makes their records.
+    /// Gives the page allocator `bytes` of the current arena extended by `new`,
+    /// or, where those are no neighbours, all the rest of the current arena and
+    /// `bytes` of `new`. Returns what it got; nil, the current arena as good as before, when refused.
+    private func growInto(_ new: NewArenas, _ bytes: UInt) -> UInt? {
+        var grown = bytes
+        var base = pointee.curArenaBase
+        if new.base != pointee.curArenaEnd {
+            let rest = pointee.curArenaEnd - base
+            if rest > 0 {
+                guard pointee.pages.grow(base: base, byteCount: rest) else { return nil }
+                pointee.curArenaBase = pointee.curArenaEnd
+                grown += rest
+            }
+            base = new.base
+        }
+        guard pointee.pages.grow(base: base, byteCount: bytes) else { return nil }
+        pointee.curArenaBase = base + bytes
+        pointee.curArenaEnd = new.end
+        return grown
+    }
+
+    /// Maps whole arenas of address space for `bytes` and makes their records. nil
+    /// when the system refuses: only the hints have changed.
     ///
     /// - Source: Go 1.14 malloc.go, (*mheap).sysAlloc.
-    private func reserveArenas(_ bytes: UInt) -> (base: UInt, byteCount: UInt)? {
+    private func reserveArenas(_ bytes: UInt) -> NewArenas? {
         let arena = UInt(HeapConstants.arenaSize)
         let size = alignUp(bytes, arena)
         var found: UInt = 0
@@ -77,37 +93,68 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             found = UInt(bitPattern: got)
             pointee.arenaHints.pointee.addAround(base: found, end: found + size)
         }
-        for base in stride(from: found, to: found + size, by: HeapConstants.arenaSize) {
-            // Records made before a refusal stay: the range is reserved again, or never used.
-            guard makeArenaRecord(base: base) else {
-                pointee.memory.free(UnsafeMutableRawPointer(bitPattern: found)!, byteCount: size)
-                pointee.arenaHints.pointee = ArenaHints()
+        let start = UnsafeMutableRawPointer(bitPattern: found)!
+        guard pointee.memory.map(start, byteCount: size, statistic: pointee.statistics.heapSys) else {
+            pointee.memory.free(start, byteCount: size)
+            return nil
+        }
+        var new = NewArenas(base: found, byteCount: size, records: nil)
+        for _ in 0..<size / arena {
+            guard let block = pointee.memory.allocate(
+                byteCount: HeapArena.blockBytes, statistic: pointee.statistics.metadata)
+            else {
+                abandon(new)
                 return nil
             }
+            block.storeBytes(of: UInt(bitPattern: new.records), as: UInt.self)
+            new.records = block
         }
-        return (found, size)
+        guard reserveAllArenas(Int(size / arena)) else {
+            abandon(new)
+            return nil
+        }
+        return new
     }
 
-    private func makeArenaRecord(base: UInt) -> Bool {
-        let index = ArenaIndex(address: base)
-        if arena(index) != nil { return true }
-        if pointee.allArenasCount.load(ordering: .relaxed) == pointee.allArenasCapacity, !growAllArenas() {
-            return false
+    /// Gives back what `reserveArenas` made.
+    private func abandon(_ new: NewArenas) {
+        var records = new.records
+        while let block = records {
+            records = UnsafeMutableRawPointer(bitPattern: block.load(as: UInt.self))
+            pointee.memory.free(
+                block, byteCount: HeapArena.blockBytes, readyByteCount: HeapArena.blockBytes,
+                statistic: pointee.statistics.metadata)
         }
-        guard let block = pointee.memory.allocate(
-            byteCount: HeapArena.blockBytes, statistic: pointee.statistics.metadata)
-        else { return false }
-        let record = HeapArenaRef.make(in: block, base: base)
-        let count = pointee.allArenasCount.load(ordering: .relaxed)
-        pointee.allArenas[count] = index.rawValue
-        pointee.allArenasCount.store(count + 1, ordering: .releasing)
-        pointee.arenas[Int(index.rawValue)].store(UInt(bitPattern: record), ordering: .releasing)
-        return true
+        pointee.memory.free(
+            UnsafeMutableRawPointer(bitPattern: new.base)!, byteCount: new.byteCount, readyByteCount: new.byteCount,
+            statistic: pointee.statistics.heapSys)
     }
 
-    /// The old array stays for readers that hold it; it goes with the heap.
-    private func growAllArenas() -> Bool {
-        let capacity = max(512, pointee.allArenasCapacity * 2)
+    /// Makes the new arenas findable, in the order of their addresses, and counts
+    /// them: nobody has touched them yet, so they are idle and the system has them.
+    private func adopt(_ new: NewArenas) {
+        var records = new.records
+        for base in stride(from: new.base, to: new.end, by: HeapConstants.arenaSize) {
+            let block = records.unsafelyUnwrapped
+            records = UnsafeMutableRawPointer(bitPattern: block.load(as: UInt.self))
+            block.storeBytes(of: 0, as: UInt.self)
+            let index = ArenaIndex(address: base)
+            let record = HeapArenaRef.make(in: block, base: base)
+            let count = pointee.allArenasCount.load(ordering: .relaxed)
+            pointee.allArenas[count] = index.rawValue
+            pointee.allArenasCount.store(count + 1, ordering: .releasing)
+            pointee.arenas[Int(index.rawValue)].store(UInt(bitPattern: record), ordering: .releasing)
+        }
+        pointee.statistics.heapIdle.add(new.byteCount)
+        pointee.statistics.heapReleased.add(new.byteCount)
+    }
+
+    /// Room for `count` more arenas. The old array stays for readers that hold
+    /// it; it goes with the heap.
+    private func reserveAllArenas(_ count: Int) -> Bool {
+        let needed = pointee.allArenasCount.load(ordering: .relaxed) + count
+        if needed <= pointee.allArenasCapacity { return true }
+        let capacity = Swift.max(512, pointee.allArenasCapacity * 2, needed)
         guard let raw = pointee.memory.allocatePersistent(
             byteCount: UInt(capacity * 8), statistic: pointee.statistics.metadata)
         else { return false }
