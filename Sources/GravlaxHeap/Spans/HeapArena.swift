@@ -74,4 +74,20 @@ extension UnsafeMutablePointer where Pointee == HeapArena {
         let page = (address >> UInt(HeapConstants.pageShift)) & UInt(HeapConstants.pagesPerArena - 1)
         return (Int(page >> 3), 1 << UInt8(truncatingIfNeeded: page & 7))
     }
+
+    /// Moves the high-water mark, last seen at `seen`, to the end of `range`, which
+    /// the caller owns (bytes from the arena's start). Others may move it at the
+    /// same time, but never into the range or to its end: then two own it.
+    package func raiseZeroedBase(from seen: UInt, over range: Range<UInt>) {
+        var mark = seen
+        while mark < range.upperBound {
+            let (done, found) = pointee.zeroedBase.compareExchange(
+                expected: mark, desired: range.upperBound, ordering: .relaxed)
+            if done { return }
+            if found > range.lowerBound && found <= range.upperBound {
+                fatal("two owners of one page", ("arena", pointee.base), ("offset", range.lowerBound))
+            }
+            mark = found
+        }
+    }
 }

@@ -202,17 +202,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let arena = arena(index)!
             let offset = address - index.base
             let endOffset = Swift.min(end - index.base, UInt(HeapConstants.arenaSize))
-            var mark = arena.pointee.zeroedBase.load(ordering: .relaxed)
+            let mark = arena.pointee.zeroedBase.load(ordering: .relaxed)
             if offset < mark { dirty = true }
-            while mark < endOffset {
-                let (done, seen) = arena.pointee.zeroedBase.compareExchange(
-                    expected: mark, desired: endOffset, ordering: .relaxed)
-                if done { break }
-                if seen > offset && seen < endOffset {
-                    fatal("two owners of one page", ("base", base), ("pages", pageCount))
-                }
-                mark = seen
-            }
+            arena.raiseZeroedBase(from: mark, over: offset..<endOffset)
             address = index.base + endOffset
         }
         return dirty
