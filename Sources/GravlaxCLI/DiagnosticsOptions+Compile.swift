@@ -8,28 +8,15 @@ import GravlaxRuntime
 extension DiagnosticsOptions {
     /// - Throws: `ExitCode` 65, after the errors have been reported.
     func compile(
-        name: String, bytes: [UInt8], globalNames: [String], echoesLastExpression: Bool = false
+        name: String, bytes: [UInt8], globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws -> Program {
-        let parsed = Parser.parse(bytes)
-        let result = DeepStack.run(depth: Int(parsed.tree.depth)) { () -> Result<Program, CompileErrors> in
-            if !parsed.diagnostics.isEmpty {
-                return .failure(CompileErrors(parsed.merging(Resolver.resolve(parsed.tree).1)))
-            }
-            return Result { () throws(CompileErrors) in
-                try Compiler.compile(
-                    parsed.tree, sourceName: name, globalNames: globalNames,
-                    options: CompilerOptions(echoesLastExpression: echoesLastExpression))
-            }
-        }
-        switch result {
-        case .success(let program): return program
-        case .failure(let errors):
-            let excerpt = SourceExcerpt(name: name, bytes: bytes, isColored: isColored)
-            for error in errors.diagnostics {
+        do {
+            return try Compiler.compile(source: bytes, name: name, globalNames: globalNames, options: options)
+        } catch {
+            let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
+            for diagnostic in error.diagnostics {
                 StandardStream.error.write(
-                    style == .lox
-                        ? error.loxText + "\n"
-                        : excerpt.text(error.message, start: Int(error.span.start), end: Int(error.span.end)))
+                    style == .lox ? diagnostic.loxText + "\n" : renderer.text(diagnostic))
             }
             throw ExitCode(65)
         }
@@ -41,8 +28,9 @@ extension DiagnosticsOptions {
         }
         // A trace may lead into an earlier input of the read-eval-print loop, whose text is gone.
         if place.sourceName == name {
-            let excerpt = SourceExcerpt(name: name, bytes: bytes, isColored: isColored)
-            StandardStream.error.write(excerpt.text(error.message, start: place.startByte, end: place.endByte))
+            let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
+            let span = CodeSpan(start: UInt32(place.startByte), end: UInt32(place.endByte))
+            StandardStream.error.write(renderer.text(message: error.message, span: span))
         } else {
             StandardStream.error.write("\(place.sourceName):\(place.line): error: \(error.message)\n")
         }
@@ -55,7 +43,7 @@ extension DiagnosticsOptions {
     }
 
     /// Only on a terminal, and never against the user's wish.
-    var isColored: Bool {
+    private var isColoured: Bool {
         guard StandardStream.error.isTerminal else { return false }
         return getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
     }

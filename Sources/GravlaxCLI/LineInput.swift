@@ -5,7 +5,7 @@ import Glibc
 /// Whether a text ends inside brackets or inside a string, so that more lines belong to it.
 package struct InputState {
     private var depth = 0
-    private var isInString = false
+    package private(set) var isInString = false
 
     package init() {}
 

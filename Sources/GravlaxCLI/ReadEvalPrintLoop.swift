@@ -1,6 +1,7 @@
 // `gravlax` alone: lines are read, run at once, and the values of bare expressions printed.
 
 import Glibc
+import GravlaxCompiler
 
 struct ReadEvalPrintLoop {
     private let session: Session
@@ -21,7 +22,7 @@ struct ReadEvalPrintLoop {
             guard let line = reader.next() else { break }
             chunk += line
             state.scan(line)
-            if state.isOpen { continue }
+            if needsMore(chunk, state, after: line) { continue }
             evaluate(chunk)
             chunk = []
             state = InputState()
@@ -31,8 +32,22 @@ struct ReadEvalPrintLoop {
         session.finish()
     }
 
+    /// Lines are read on while a bracket or a string is open; at a terminal only as long as nothing is wrong yet.
+    /// Else the parser tells whether the text ends too early, and an empty line overrules it.
+    private func needsMore(_ chunk: [UInt8], _ state: InputState, after line: [UInt8]) -> Bool {
+        if state.isOpen, !showsPrompt || chunk.count > Self.parsedAtOnce { return true }
+        if !state.isOpen, isBlank(line) { return false }
+        let result = Parser.parse(chunk, isInteractive: true)
+        return result.isIncomplete || state.isInString
+    }
+
+    /// Text with open brackets that is longer is not parsed again at each line.
+    private static let parsedAtOnce = 16 << 10
+
+    private func isBlank(_ text: [UInt8]) -> Bool { text.allSatisfy { " \t\r\n".utf8.contains($0) } }
+
     private func evaluate(_ chunk: [UInt8]) {
-        if chunk.allSatisfy({ " \t\r\n".utf8.contains($0) }) { return }
+        if isBlank(chunk) { return }
         session.evaluate(chunk)
     }
 }

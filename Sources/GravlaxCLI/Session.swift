@@ -50,7 +50,8 @@ final class Session {
         let name = "input \(lineCount)"
         do {
             let program = try diagnostics.compile(
-                name: name, bytes: bytes, globalNames: interpreter.globalNames, echoesLastExpression: true)
+                name: name, bytes: bytes, globalNames: interpreter.globalNames,
+                options: CompilerOptions(isInteractive: true))
             if let text = try interpreter.run(program) { StandardStream.output.write(text + "\n") }
         } catch let error as RuntimeError {
             diagnostics.report(error, name: name, bytes: bytes)

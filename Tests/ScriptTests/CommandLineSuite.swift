@@ -32,8 +32,9 @@ struct CommandLineSuite {
     }
 
     @Test func acceptsArgumentsForTheProgram() throws {
-        let file = try TemporaryFile("print \"ran\";")
-        let outcome = try Subject.run(["run", file.path, "one", "--stats", "--unknown", "-x"])
+        let outcome = try withScript("print \"ran\";") {
+            try Subject.run(["run", $0, "one", "--stats", "--unknown", "-x"])
+        }
         #expect(outcome.exitCode == 0)
         #expect(outcome.outputText == "ran\n")
         #expect(outcome.errorText == "")
@@ -58,10 +59,9 @@ struct CommandLineSuite {
     }
 
     @Test func richErrorsShowTheSource() throws {
-        let file = try TemporaryFile("var x = 1;\nprint x + nil;\n")
-        let outcome = try Subject.run(["run", file.path])
+        let (path, outcome) = try withScript("var x = 1;\nprint x + nil;\n") { ($0, try Subject.run(["run", $0])) }
         #expect(outcome.exitCode == 70)
-        #expect(outcome.errorText.contains("\(file.path):2"))
+        #expect(outcome.errorText.contains("\(path):2"))
         #expect(outcome.errorText.contains("print x + nil;"))
         #expect(outcome.errorText.contains("^"))
         #expect(!outcome.errorText.contains("\u{1B}"))
@@ -70,14 +70,14 @@ struct CommandLineSuite {
     // MARK: check and disassemble
 
     @Test func checkRunsNothing() throws {
-        let good = try Subject.run(["check", TemporaryFile("print 1;").path])
+        let good = try withScript("print 1;") { try Subject.run(["check", $0]) }
         #expect(good.exitCode == 0)
         #expect(good.outputText == "" && good.errorText == "")
-        #expect(try Subject.run(["check", TemporaryFile("print (;").path]).exitCode == 65)
+        #expect(try withScript("print (;") { try Subject.run(["check", $0]) }.exitCode == 65)
     }
 
     @Test func disassembleShowsInstructions() throws {
-        let outcome = try Subject.run(["disassemble", TemporaryFile("fun f(a) { return a; } print f(1);").path])
+        let outcome = try withScript("fun f(a) { return a; } print f(1);") { try Subject.run(["disassemble", $0]) }
         #expect(outcome.exitCode == 0)
         #expect(outcome.outputText.lowercased().contains("call"))
         #expect(outcome.outputText.lowercased().contains("return"))
@@ -179,6 +179,25 @@ struct CommandLineSuite {
         #expect(outcome.exitCode == 0)
         #expect(outcome.outputLines == ["2", "1", "42", "after errors"])
         #expect(outcome.errorText.contains("Undefined variable 'oops'."))
+    }
+
+    @Test(arguments: [
+        ("fun f()\n{ return 3; }\nf()", "3\n", ""),
+        ("1 +\n2", "3\n", ""),
+        ("if (true)\nprint 1;", "1\n", ""),
+        ("var s = \"a\nb\"\ns", "a\nb\n", ""),
+        // An empty line ends an input that would go on.
+        ("1 +\n\nprint 2", "2\n", "[line 3] Error at end: Expect expression.\n"),
+        ("class A {\n\n  m() { return 1; }\n}\nA().m()", "1\n", ""),
+        ("print (1\n;)\n2", "2\n", "[line 2] Error at ';': Expect ')' after expression.\n[line 2] Error at ')': Expect expression.\n"),
+        ("var x = 5; // no end {\nx", "5\n", ""),
+        ("nil", "", ""),
+        ("fun g() { return nil(); }\ng();\n4", "4\n", "Can only call functions and classes.\n[line 1] in g()\n[line 1] in script\n"),
+    ]) func inputsMayHaveSeveralLines(input: String, output: String, errors: String) throws {
+        let outcome = try Subject.run(["--diagnostics=lox"], input: Array(input.utf8))
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == output)
+        #expect(outcome.errorText == errors)
     }
 
     @Test func emptyInputEndsTheLoop() throws {

@@ -31,6 +31,41 @@ struct HostileInputSuite {
         if outcome.exitCode != 0 { #expect(!outcome.errorLines.isEmpty) }
     }
 
+    /// What stands around a place, and what it begins and ends with.
+    static let nestings: [(start: String, opening: String, middle: String, closing: String, end: String)] = [
+        ("var x = ", "(", "1", ")", ";"), ("var x = ", "[", "1", "]", ";"), ("var x = ", "{1: ", "1", "}", ";"),
+        ("var x = ", "-", "1", "", ";"), ("var x = ", "!", "1", "", ";"), ("var a; ", "a = ", "1", "", ";"),
+        ("fun f(x) { return x; } var x = ", "f(", "1", ")", ";"), ("var a; fun g() { ", "a[", "1", "]", "; }"),
+        ("var a; fun g() { ", "a.b = ", "1", "", "; }"), ("var a; fun g() { ", "a[0] = ", "1", "", "; }"),
+        ("var y = 1; var x = ", "y + (", "1", ")", ";"), ("var y = 1; var x = ", "y and (", "1", ")", ";"),
+        ("var y = 1; if (", "(y or ", "1", ")", ") print 1;"), ("var y = 1; if (", "!(", "y", ")", ") print 1;"),
+        ("", "{", "", "}", ""), ("var y = 1; ", "if (y) ", "y;", "", ""), ("var y; ", "while (y) ", "y;", "", ""),
+        ("", "for (var i = 0; i < 1; i = i + 1) ", "1;", "", ""), ("", "for (var i in [1]) ", "1;", "", ""),
+        ("var y = 1; ", "if (y) {} else {", "y;", "}", ""), ("", "fun f() {", "", "}", ""),
+        ("", "class A { m() {", "", "}}", ""), ("class A < B { m() { return ", "super.m(", "", ")", "; } }"),
+    ]
+
+    /// 9,990 levels of anything just work.
+    @Test(arguments: nestings.indices)
+    func nestingJustWorks(index: Int) throws {
+        let nesting = Self.nestings[index]
+        let text = nesting.start + repeated(nesting.opening, 9_990) + nesting.middle
+            + repeated(nesting.closing, 9_990) + nesting.end
+        let outcome = try Subject.run(["check", "-"], input: Array(text.utf8))
+        #expect(outcome.exitCode == 0, "\(nesting.opening): \(outcome.errorText.prefix(200))")
+    }
+
+    /// 200,000 levels of anything are one clear error.
+    @Test(arguments: nestings.indices)
+    func endlessNestingIsAnError(index: Int) throws {
+        let nesting = Self.nestings[index]
+        let text = nesting.start + repeated(nesting.opening) + nesting.middle + repeated(nesting.closing) + nesting.end
+        let outcome = try Subject.run(["check", "--diagnostics=lox", "-"], input: Array(text.utf8))
+        #expect(outcome.exitCode == 65, "\(nesting.opening)")
+        #expect(outcome.errorLines.count == 1)
+        #expect(outcome.errorText.hasSuffix("Too much nesting.\n"))
+    }
+
     @Test(arguments: ["(", "[", "{", "f(", "\"", "class A { m() {", "fun f() {", "a.", "a[", ")", "}", "]", "="])
     func unfinishedText(piece: String) throws {
         let outcome = try run(repeated(piece))

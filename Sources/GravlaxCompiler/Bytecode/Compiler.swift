@@ -2,11 +2,12 @@
 
 /// How to compile.
 package struct CompilerOptions: Sendable {
-    /// Whether a script that ends in a bare expression statement returns its value, as the REPL wants it.
-    package var echoesLastExpression = false
+    /// Whether a script that ends in a bare expression statement returns its value, as a read-eval-print loop
+    /// wants it, and the last semicolon may be missing.
+    package var isInteractive = false
 
-    package init(echoesLastExpression: Bool = false) {
-        self.echoesLastExpression = echoesLastExpression
+    package init(isInteractive: Bool = false) {
+        self.isInteractive = isInteractive
     }
 }
 
@@ -30,8 +31,8 @@ package enum Compiler {
     package static func compile(
         source: [UInt8], name: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws(CompileErrors) -> Program {
-        let parsed = Parser.parse(source)
-        let result: Result<Program, CompileErrors> = onDeepStack(parsed.tree) {
+        let parsed = Parser.parse(source, isInteractive: options.isInteractive)
+        let result = onDeepStack(parsed.tree) {
             Result { () throws(CompileErrors) in
                 if parsed.diagnostics.isEmpty {
                     return try compile(parsed.tree, sourceName: name, globalNames: globalNames, options: options)
@@ -64,16 +65,13 @@ package enum Compiler {
     /// A tree this deep fits any thread's stack, the 512 KiB of a secondary one included.
     private static var depthForAnyStack: Int { 12 }
 
-    /// The generator's frames a level of the tree, in units of those DeepStack counts with.
-    private static var framesPerLevel: Int {
-        #if DEBUG
-            4
-        #else
-            1
-        #endif
-    }
-
-    private static func onDeepStack<Value>(_ tree: SyntaxTree, _ body: () -> Value) -> Value {
-        tree.depth <= depthForAnyStack ? body() : DeepStack.run(depth: tree.depth * framesPerLevel, body)
+    private static func onDeepStack(
+        _ tree: SyntaxTree, _ body: () -> Result<Program, CompileErrors>
+    ) -> Result<Program, CompileErrors> {
+        if tree.depth <= depthForAnyStack { return body() }
+        return DeepStack.run(depth: tree.depth, body)
+            ?? .failure(CompileErrors([
+                Diagnostic(Parser.outOfMemory, at: .lexical, span: CodeSpan(start: 0, end: 0), line: 1)
+            ]))
     }
 }

@@ -78,7 +78,7 @@ struct Generator {
         functions.append(nil)
         states.append(FunctionState(id: nil, index: 0, kind: .script, builder: FunctionBuilder(arity: 0)))
         for (position, statement) in tree.body.enumerated() {
-            if options.echoesLastExpression, position == tree.body.count - 1,
+            if options.isInteractive, position == tree.body.count - 1,
                 case .expression(let value) = tree[statement] {
                 let register = operand(value)
                 emit(.return, a: register, at: tree.place(statement))
@@ -87,11 +87,9 @@ struct Generator {
             }
         }
         finishFunction(name: nil, arity: 0, end: tree.end)
-        var echoes = false
-        if options.echoesLastExpression, let last = tree.body.last, case .expression = tree[last] { echoes = true }
         return Program(
             functions: functions.map { $0! }, classes: classes, symbols: symbols, globalNames: globalNames,
-            sourceName: name, echoesLastExpression: echoes)
+            sourceName: name)
     }
 
     /// Generates a function and the instruction that makes its closure, in R[top].

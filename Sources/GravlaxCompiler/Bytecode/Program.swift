@@ -14,19 +14,16 @@ package final class Program: Sendable {
     package let globalNames: [String]
     /// Name of the source text, as errors show it.
     package let sourceName: String
-    /// Whether the script returns the value of its last expression statement.
-    package let echoesLastExpression: Bool
 
     package init(
         functions: [FunctionPrototype], classes: [ClassPrototype], symbols: [String],
-        globalNames: [String], sourceName: String, echoesLastExpression: Bool = false
+        globalNames: [String], sourceName: String
     ) {
         self.functions = functions
         self.classes = classes
         self.symbols = symbols
         self.globalNames = globalNames
         self.sourceName = sourceName
-        self.echoesLastExpression = echoesLastExpression
     }
 
     package var script: FunctionPrototype { functions[0] }

@@ -4,8 +4,15 @@
 import Glibc
 
 package enum DeepStack {
-    /// Stack bytes that one level of a tree may cost a walk, unoptimised builds included.
-    private static let bytesPerLevel = 6 << 10
+    /// Stack bytes that one level may cost the parser or a walk over its tree, whatever nests. Address space
+    /// only: the system provides the pages that are touched.
+    private static var bytesPerLevel: Int {
+        #if DEBUG
+            20 << 10
+        #else
+            4 << 10
+        #endif
+    }
 
     private final class Work<Result> {
         let body: () -> Result
@@ -19,7 +26,9 @@ package enum DeepStack {
     }
 
     /// Runs `body` on a thread with stack for `depth` levels, and waits for it. Any thread may call it.
-    package static func run<Result>(depth: Int, _ body: () -> Result) -> Result {
+    ///
+    /// - Returns: nil when the system has no such stack to give; then `body` did not run.
+    package static func run<Result>(depth: Int, _ body: () -> Result) -> Result? {
         withoutActuallyEscaping(body) { body in
             let work = Work(body)
             let job = Unmanaged.passRetained(Job { work.result = work.body() })
@@ -34,9 +43,12 @@ package enum DeepStack {
                     Unmanaged<Job>.fromOpaque(argument!).takeRetainedValue().run()
                     return nil
                 }, job.toOpaque())
-            precondition(status == 0, "no thread for the compiler")
+            guard status == 0 else {
+                job.release()
+                return nil
+            }
             pthread_join(thread, nil)
-            return work.result!
+            return work.result
         }
     }
 }

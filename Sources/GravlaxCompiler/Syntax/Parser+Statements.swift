@@ -73,7 +73,7 @@ extension Parser {
 
     private mutating func variableDeclaration(named name: Name, from start: UInt32) -> StatementID {
         let initializer = match(.equal) ? expression() : nil
-        consume(.semicolon, "Expect ';' after variable declaration.")
+        endStatement("Expect ';' after variable declaration.")
         return add(.var(name, initializer), from: start)
     }
 
@@ -81,6 +81,7 @@ extension Parser {
         var statements: [StatementID] = []
         guard enter() else { return statements }
         statementDepth += 1
+        maxStatementDepth = max(maxStatementDepth, statementDepth)
         while current.kind != .rightBrace, current.kind != .end {
             if let statement = declaration() { statements.append(statement) }
         }
@@ -101,7 +102,7 @@ extension Parser {
         let start = current.start
         if match(.print) {
             let value = expression()
-            consume(.semicolon, "Expect ';' after value.")
+            endStatement("Expect ';' after value.")
             return add(.print(value), from: start)
         }
         if match(.for) { return forStatement(from: start) }
@@ -130,7 +131,7 @@ extension Parser {
     private mutating func expressionStatement() -> StatementID {
         let start = current.start
         let value = expression()
-        consume(.semicolon, "Expect ';' after expression.")
+        endStatement("Expect ';' after expression.")
         return add(.expression(value), from: start)
     }
 
@@ -138,7 +139,7 @@ extension Parser {
         let keyword = name()
         if match(.semicolon) { return add(.return(keyword, nil), from: keyword.span.start) }
         let value = expression()
-        consume(.semicolon, "Expect ';' after return value.")
+        endStatement("Expect ';' after return value.")
         return add(.return(keyword, value), from: keyword.span.start)
     }
 

@@ -15,6 +15,9 @@ package struct ParseResult: Sendable {
     /// Byte ranges in which the parser was recovering from each diagnostic.
     var recoveries: [Range<UInt32>] = []
 
+    /// Whether more text could make this right: the first error is that it ends too early.
+    package var isIncomplete: Bool { diagnostics.first?.location == .end }
+
     /// The parser's errors and the resolver's, as one pass over the text would report them.
     package func merging(_ semantic: [Diagnostic]) -> [Diagnostic] {
         if diagnostics.isEmpty { return semantic }
@@ -31,8 +34,8 @@ package struct ParseResult: Sendable {
 }
 
 package struct Parser {
-    /// Brackets, blocks and operators inside one another.
-    package static let nestingLimit = 1000
+    /// Brackets, blocks and operators inside one another; a statement and its block count separately.
+    package static let nestingLimit = 30_000
     /// Levels of the tree, long chains included.
     package static let depthLimit = 150_000
 
@@ -42,6 +45,9 @@ package struct Parser {
     var previous = Token(kind: .end, start: 0, end: 0, line: 1)
     var result = ParseResult()
     var isPanicking = false
+    private var isAbandoned = false
+    /// Whether the end of the text serves as a semicolon.
+    let isInteractive: Bool
     var nesting = 0
     var statementDepth = 0
     var maxStatementDepth = 0
@@ -50,21 +56,27 @@ package struct Parser {
     private var lastSynchronised: UInt32 = 0
 
     /// Parses a text. Any thread may call it; it needs next to nothing of that thread's stack.
-    package static func parse(_ bytes: [UInt8]) -> ParseResult {
+    ///
+    /// - Parameter isInteractive: the semicolon at the end of the text may be missing.
+    package static func parse(_ bytes: [UInt8], isInteractive: Bool = false) -> ParseResult {
         if bytes.count >= Int(Int32.max) {
             return rejecting("The source text is too long.", at: 0, in: [])
         }
         if let offset = UTF8Check.firstInvalidOffset(in: bytes) {
             return rejecting("The source text is not valid UTF-8 (byte \(offset)).", at: offset, in: bytes)
         }
-        return DeepStack.run(depth: 3 * nestingLimit) {
+        // Each level takes a byte of text at least.
+        let result = DeepStack.run(depth: min(nestingLimit, bytes.count)) {
             bytes.withUnsafeBufferPointer { buffer in
-                var parser = Parser(buffer)
+                var parser = Parser(buffer, isInteractive: isInteractive)
                 parser.program()
                 return parser.result
             }
         }
+        return result ?? rejecting(outOfMemory, at: 0, in: [])
     }
+
+    static let outOfMemory = "Not enough memory to compile this."
 
     private static func rejecting(_ message: String, at offset: Int, in bytes: [UInt8]) -> ParseResult {
         var result = ParseResult()
@@ -77,8 +89,9 @@ package struct Parser {
         return result
     }
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool) {
         self.bytes = bytes
+        self.isInteractive = isInteractive
         scanner = Scanner(bytes)
     }
 
@@ -113,6 +126,12 @@ package struct Parser {
         if current.kind == kind { advance() } else { fail(message, at: current) }
     }
 
+    /// The semicolon that ends a statement.
+    mutating func endStatement(_ message: String) {
+        if isInteractive, current.kind == .end { return }
+        consume(.semicolon, message)
+    }
+
     func text(_ token: Token) -> String {
         String(decoding: bytes[Int(token.start)..<Int(token.end)], as: UTF8.self)
     }
@@ -132,7 +151,7 @@ package struct Parser {
     // MARK: Errors
 
     mutating func fail(_ message: String, at token: Token) {
-        if isPanicking { return }
+        if isPanicking || isAbandoned { return }
         isPanicking = true
         let location: Diagnostic.Location =
             switch token.kind {
@@ -161,6 +180,7 @@ package struct Parser {
     /// Gives up: whatever follows is not worth a message.
     mutating func abandon(_ message: String) {
         fail(message, at: previous)
+        isAbandoned = true
         current = Token(kind: .end, start: UInt32(bytes.count), end: UInt32(bytes.count), line: previous.line)
         scanner = Scanner(UnsafeBufferPointer(rebasing: bytes[bytes.count...]))
     }
