@@ -58,11 +58,10 @@ package struct MarkWorker {
         }
         let index = span.objectIndex(of: address)
         guard span.setMarked(index) else { return }
-        let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
+        let arena = heap.arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
         let (byte, mask) = arena.pageIndex(of: span.base)
         if arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask == 0 {
-            heap.arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
-                .pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
+            arena.pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
         }
         markedBytes &+= UInt64(span.pointee.elemSize)
         if !span.pointee.spanClass.noscan { push(span.base &+ index &* span.pointee.elemSize) }
@@ -147,14 +146,37 @@ package struct MarkWorker {
             size = Swift.min(end - address, UInt(HeapConstants.scanPiece))
         }
         let end = address &+ size
+        let border = address | UInt(HeapConstants.arenaSize - 1)
+        if _fastPath(end &- 1 <= border) {
+            _ = scanWords(address, end, arena, holder: address)
+        } else {
+            scanAcrossArenas(address, end)
+        }
+    }
+
+    /// What spans across arenas hold: each arena has a bitmap of its own.
+    @inline(never)
+    private mutating func scanAcrossArenas(_ address: UInt, _ end: UInt) {
         var at = address
         while at < end {
+            let arena = heap.arena(ArenaIndex(address: at)).unsafelyUnwrapped
+            let stop = Swift.min(end, (at | UInt(HeapConstants.arenaSize - 1)) + 1)
+            if !scanWords(at, stop, arena, holder: address) { return }
+            at = stop
+        }
+    }
+
+    /// Scans words of one object in one arena. False when the object ended before `end`.
+    @inline(__always)
+    private mutating func scanWords(_ start: UInt, _ end: UInt, _ arena: HeapArenaRef, holder: UInt) -> Bool {
+        var at = start
+        while at < end {
             let bits = heap.bitmapWord(at, arena)
-            var pointers = bits & 0x5555_5555_5555_5555
             let words = Swift.min((end &- at) &>> 3, 32)
-            if words < 32 { pointers &= (1 &<< UInt64(words &* 2)) &- 1 }
+            let mask = words < 32 ? (1 &<< UInt64(words &* 2)) &- 1 : ~0
+            var pointers = bits & mask & 0x5555_5555_5555_5555
             // The first word without "more to scan" ends the object; bits after it are stale.
-            let ends = ~bits & 0xAAAA_AAAA_AAAA_AAAA
+            let ends = ~bits & mask & 0xAAAA_AAAA_AAAA_AAAA
             if ends != 0 { pointers &= (ends & (0 &- ends)) &- 1 }
             while pointers != 0 {
                 let index = UInt(pointers.trailingZeroBitCount) &>> 1
@@ -162,12 +184,13 @@ package struct MarkWorker {
                 let slot = UnsafePointer<Atomic<UInt64>>(bitPattern: at &+ index &* 8).unsafelyUnwrapped
                 let word = slot.pointee.load(ordering: .acquiring)
                 if word & encoding.mask == encoding.match {
-                    mark(address: UInt(word & encoding.addressMask), from: address)
+                    mark(address: UInt(word & encoding.addressMask), from: holder)
                 }
             }
-            if ends != 0 { return }
+            if ends != 0 { return false }
             at &+= 256
         }
+        return true
     }
 
     /// Scans every marked object again until no buffer ran out on the way.

@@ -77,11 +77,23 @@ func object(_ address: UInt) -> UnsafeMutablePointer<UInt64> { UnsafeMutablePoin
 extension HeapFixture {
     /// Takes pages so that the next allocation that needs more than those starts `pageCount` pages before the border
     /// of two arenas, on pages that have never been used. Returns the border. For a fresh heap.
-    func leavePagesBeforeBorder(_ pageCount: UInt) throws -> UInt {
-        // Grows the heap over two neighbouring arenas without touching the second.
-        #expect(withLock { raw.grow(UInt(HeapConstants.pagesPerArena) + 512) })
+    func leavePagesBeforeBorder(_ pageCount: UInt, arenaCount: UInt = 2) throws -> UInt {
+        // Grows the heap over neighbouring arenas without touching any but the first.
+        #expect(withLock { raw.grow((arenaCount - 1) * UInt(HeapConstants.pagesPerArena) + 512) })
         let filler = try manualSpan(UInt(HeapConstants.pagesPerArena) - pageCount)
         #expect(filler.base % UInt(HeapConstants.arenaSize) == 0)
         return filler.base + UInt(HeapConstants.arenaSize)
+    }
+}
+
+extension HeapFixture {
+    /// The address of a new object.
+    func allocate(_ layout: ObjectLayout) throws -> UInt {
+        UInt(bitPattern: try #require(mutator.allocate(layout) as UnsafeMutableRawPointer?))
+    }
+
+    /// The address of a new object without pointers.
+    func allocateNoScan(_ byteCount: Int) throws -> UInt {
+        UInt(bitPattern: try #require(mutator.allocateNoScan(byteCount: byteCount) as UnsafeMutableRawPointer?))
     }
 }
