@@ -28,6 +28,8 @@ let package = Package(
         .testTarget(name: "GravlaxCompilerTests", dependencies: ["GravlaxCompiler"]),
         .testTarget(name: "GravlaxRuntimeTests", dependencies: ["GravlaxRuntime", "Gravlax"]),
         .testTarget(name: "ScriptTests", dependencies: ["GravlaxCLI"]),
+        // What the documents and the examples promise.
+        .testTarget(name: "ProjectTests", dependencies: ["GravlaxCLI"]),
     ],
     swiftLanguageModes: [.v6]
 )

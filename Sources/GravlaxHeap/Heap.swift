@@ -10,7 +10,10 @@ import Synchronization
 ///     let heap = try Heap(HeapConfiguration())
 ///     let mutator = try heap.makeMutator(roots: self)
 ///     let node = mutator.allocate(ObjectLayout(headerWords: 1, slotCount: 2))
-public final class Heap {
+///
+/// Sendable: threads share it to make their mutators. What it holds is constant after `onCycle` is set, and the rest is
+/// in raw memory under the rules that stand there.
+public final class Heap: @unchecked Sendable {
     package let raw: MHeapRef
     public let configuration: HeapConfiguration
     let sweepers: BackgroundSweepers

@@ -2,13 +2,16 @@
 //
 // Prints lines of a name and a value: alloc.<scan|noscan>.<bytes>.<goroutines> in nanoseconds per allocation
 // (wall time of the slowest goroutine over its own allocations), and mark.<order>.<nodes> in nanoseconds per node.
-// The collector stays on with its default settings. Run with: go run .
+// The collector stays on with its default settings. Arguments: parts of names; only rows that contain one of them are
+// measured. Run with: go run .
 package main
 
 import (
 	"fmt"
 	"math/rand"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -34,6 +37,15 @@ func churn[T object](count int, slot int) {
 	sinks[slot] = unsafe.Pointer(&ring[0])
 }
 
+func isWanted(name string) bool {
+	for _, filter := range os.Args[1:] {
+		if strings.Contains(name, filter) {
+			return true
+		}
+	}
+	return len(os.Args) == 1
+}
+
 // Best of five rounds: the least disturbed one.
 func measure[T object](kind string) {
 	var sample T
@@ -43,6 +55,10 @@ func measure[T object](kind string) {
 		count = 4 << 20
 	}
 	for goroutines := 1; goroutines <= 2; goroutines++ {
+		name := fmt.Sprintf("alloc.%s.%d.%d", kind, size, goroutines)
+		if !isWanted(name) {
+			continue
+		}
 		best := time.Duration(1 << 62)
 		for round := 0; round < 5; round++ {
 			runtime.GC()
@@ -60,7 +76,7 @@ func measure[T object](kind string) {
 				best = elapsed
 			}
 		}
-		fmt.Printf("alloc.%s.%d.%d %.2f\n", kind, size, goroutines, float64(best.Nanoseconds())/float64(count))
+		fmt.Printf("%s %.2f\n", name, float64(best.Nanoseconds())/float64(count))
 	}
 }
 
@@ -96,7 +112,11 @@ func build(order []int) *node {
 var root *node
 
 // One processor, so that the figure is that of one marker; runtime.GC also sweeps, as ours does in a full collection.
-func markTree(name string, order []int) {
+func markTree(order []int, kind string) {
+	name := fmt.Sprintf("mark.%s.%d", kind, len(order))
+	if !isWanted(name) {
+		return
+	}
 	root = build(order)
 	runtime.GC()
 	before := runtime.GOMAXPROCS(1)
@@ -109,7 +129,7 @@ func markTree(name string, order []int) {
 		}
 	}
 	runtime.GOMAXPROCS(before)
-	fmt.Printf("mark.%s.%d %.2f\n", name, len(order), float64(best.Nanoseconds())/float64(len(order)))
+	fmt.Printf("%s %.2f\n", name, float64(best.Nanoseconds())/float64(len(order)))
 	root = nil
 }
 
@@ -145,7 +165,7 @@ func main() {
 	for i := range order {
 		order[i] = i
 	}
-	markTree("ordered", order)
+	markTree(order, "ordered")
 	rand.New(rand.NewSource(1)).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	markTree("shuffled", order)
+	markTree(order, "shuffled")
 }

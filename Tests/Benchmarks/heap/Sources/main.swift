@@ -1,0 +1,44 @@
+// Times the heap alone, for comparison with Go's: prints the lines that ../go/main.go prints, and a few of its own.
+//
+// Lines are a name and a value: alloc.<scan|noscan>.<bytes>.<threads> in nanoseconds per allocation of one thread (wall
+// time of the slowest over its own allocations), mark.<order>.<nodes> in nanoseconds per node of a full collection;
+// and, without a counterpart in Go, pause.<order>.<nodes>, the part of that with the world stopped, and
+// create.<ms|KiB>, what a new heap with its first object takes.
+// Arguments: parts of names; only rows that contain one of them are measured.
+
+import GravlaxHeap
+
+let filters = CommandLine.arguments.dropFirst()
+
+func isWanted(_ name: String) -> Bool { filters.isEmpty || filters.contains { name.contains($0) } }
+
+func report(_ name: String, _ value: Double) {
+    let hundredths = Int((value * 100).rounded())
+    let fraction = hundredths % 100
+    print("\(name) \(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)")
+}
+
+let sizes = [8, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096, 32768]
+
+let allocation = try AllocationBenchmark()
+for kind in AllocationBenchmark.Kind.allCases {
+    for size in sizes {
+        for threadCount in 1...2 {
+            let name = "alloc.\(kind.rawValue).\(size).\(threadCount)"
+            if isWanted(name) { report(name, try allocation.nanoseconds(kind, byteCount: size, threadCount: threadCount)) }
+        }
+    }
+}
+for order in MarkBenchmark.Order.allCases {
+    let suffix = "\(order.rawValue).\(MarkBenchmark.nodeCount)"
+    if isWanted("mark.\(suffix)") || isWanted("pause.\(suffix)") {
+        let (whole, stopped) = try MarkBenchmark.nanosecondsPerNode(order)
+        report("mark.\(suffix)", whole)
+        report("pause.\(suffix)", stopped)
+    }
+}
+if isWanted("create") {
+    let (milliseconds, kibibytes) = try creationCost()
+    report("create.ms", milliseconds)
+    report("create.KiB", kibibytes)
+}
