@@ -11,8 +11,7 @@ enum Primitive: Substring, CaseIterable {
 struct ProgramError: Error { let message: String }
 
 final class Machine {
-    let heap: Heap
-    private let mutator: Mutator, roots = Roots(), primitives = Primitive.allCases
+    private let heap: Heap, mutator: Mutator, roots = Roots(), primitives = Primitive.allCases
     private var names = Primitive.allCases.map(\.rawValue)
 
     init(_ configuration: HeapConfiguration) throws {
@@ -21,31 +20,33 @@ final class Machine {
     }
     deinit { mutator.close() }
 
+    var statistics: HeapStatistics { mutator.readStatistics() }
+
     /// Runs a text: brackets make lists, and the whole of it is one more.
     func run(_ text: String) throws {
-        var starts = [roots.stack.count]
-        for token in (text + " ]").split(whereSeparator: \.isWhitespace) {
+        var starts: [Int] = []
+        for token in "[ \(text) ]".split(whereSeparator: \.isWhitespace) {
             switch token {
             case "[": starts.append(roots.stack.count)
             case "]":
                 push(Word(name: 0))
-                let start = starts.popLast() ?? .max - 1
+                guard let start = starts.popLast() else { throw ProgramError(message: "brackets do not match") }
                 while roots.stack.count > start + 1 { try cons() }
             default:
                 if Int(token) == nil, !names.contains(token) { names.append(token) }
                 push(Int(token).map { Word(number: $0) } ?? Word(name: names.firstIndex(of: token)!))
             }
         }
-        if !starts.isEmpty || roots.stack.count != 1 { throw ProgramError(message: "brackets do not match") }
+        guard starts.isEmpty, roots.stack.count == 1 else { throw ProgramError(message: "brackets do not match") }
         roots.pending = [pop()]
         while let code = roots.pending.popLast() {
             guard let (word, rest) = code.pair else { continue }
-            if rest.name == nil { roots.pending.append(rest) }  // A call at the end leaves nothing: loops are calls.
+            // A call at the end of a list leaves nothing behind: loops are calls.
+            if rest.name == nil { roots.pending.append(rest) }
             try execute(word)
             // All that lives is in the roots now: the moment to let a collection happen.
             if mutator.pollRequested { mutator.safepoint() }
         }
-        mutator.collect()
     }
 
     private func execute(_ word: Word) throws {
@@ -73,16 +74,13 @@ final class Machine {
         }
     }
 
-    /// Pairs the two topmost words. They stay on the stack until it is done: when memory is refused, a full collection
-    /// may help. Allocation itself never collects.
+    /// Pairs the two topmost words. They stay on the stack until it is done: when memory is short, this collects.
     private func cons() throws {
-        let fields = [peek(1).bits, peek(0).bits], layout = Word.pairLayout
-        var object = mutator.allocate(layout)
-        if object == nil, mutator.collectForMemory(byteCount: layout.byteCount) { object = mutator.allocate(layout) }
-        guard let object else { throw ProgramError(message: "out of memory") }
+        let fields = [peek(1).bits, peek(0).bits]
+        guard let object = mutator.allocateOrCollect(Word.layout) else { throw ProgramError(message: "out of memory") }
         object.initializeMemory(as: UInt64.self, from: fields, count: 2)
         roots.stack.removeLast(min(2, roots.stack.count))
-        push(Word(bits: UInt64(UInt(bitPattern: object)) | 1))
+        push(Word(pair: object))
     }
 
     private func push(_ words: Word...) { roots.stack += words }

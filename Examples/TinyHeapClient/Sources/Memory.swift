@@ -11,11 +11,12 @@ struct Word: Equatable {
     let bits: UInt64
     /// All that the heap has to know: which words refer to objects.
     static let encoding = WordEncoding(mask: 3, match: 1, addressMask: ~7)
-    static let pairLayout = ObjectLayout(headerWords: 0, slotCount: 2)
+    static let layout = ObjectLayout(headerWords: 0, slotCount: 2)
 
     init(bits: UInt64) { self.bits = bits }
     init(number: Int) { bits = UInt64(bitPattern: Int64(number &<< 2)) }
     init(name: Int) { bits = UInt64(name) << 2 | 2 }
+    init(pair: UnsafeMutableRawPointer) { bits = UInt64(UInt(bitPattern: pair)) | 1 }
 
     var number: Int? { bits & 3 == 0 ? Int(Int64(bitPattern: bits) >> 2) : nil }
     var name: Int? { bits & 3 == 2 ? Int(bits >> 2) : nil }
@@ -26,6 +27,7 @@ struct Word: Equatable {
 /// Every word outside the heap that may refer to a pair.
 final class Roots: RootSource {
     var stack: [Word] = [], pending: [Word] = [], definitions: [Int: Word] = [:]
+
     func visitRoots(_ visitor: RootVisitor) {
         for word in stack + pending + definitions.values { visitor.visit(word: word.bits) }
     }

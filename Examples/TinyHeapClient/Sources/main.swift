@@ -15,5 +15,5 @@ configuration.gcPercent = 2  // Often, so that there is something to see.
 let machine = try Machine(configuration)
 do { try machine.run(CommandLine.arguments.dropFirst().first ?? demonstration) }
 catch let error as ProgramError { print("error: \(error.message)") }
-let counts = machine.heap.statistics
+let counts = machine.statistics
 print("\(counts.cycles) collections, \(counts.mallocs) pairs made, \(counts.objects) left in \(counts.heapInUse) bytes")
