@@ -107,7 +107,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         // The pools and the hints stand apart from the heap's record: their methods change them as a whole.
         let spans = pools.bindMemory(to: FixedAllocator.self, capacity: 3)
         spans.initialize(to: FixedAllocator(
-            recordByteCount: MemoryLayout<MSpan>.stride, memory: memory, statistic: counters.spanRecords,
+            recordByteCount: MSpan.recordByteCount, alignment: 64, memory: memory, statistic: counters.spanRecords,
             zeroing: false, context: UnsafeMutableRawPointer(heap)
         ) { context, record in
             context!.assumingMemoryBound(to: MHeap.self).recordSpan(record)

@@ -87,9 +87,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     @usableFromInline @inline(never)
     package func blacken(_ address: UInt, _ span: MSpanRef) {
         _ = span.setMarked(span.objectIndex(of: address))
-        let arena = arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
-        let (byte, mask) = arena.pageIndex(of: span.base)
-        arena.pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
+        setPageMark(span)
     }
 }
 

@@ -145,7 +145,7 @@ extension Heap {
             raw.pointee.world.forEachMutator { mutator in
                 (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
                 // The next piece of a tiny block must not be handed out of freed memory.
-                if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny, from: 0) }
+                if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny) }
             }
             while worker.pointee.step(4096) {}
             worker.pointee.rescanAfterOverflow()

@@ -1,6 +1,13 @@
-// Marking: grey objects wait in work buffers, pass through a short queue that
-// prefetches them, and are scanned by the pointer bitmap. One `MarkWorker` is
-// one thread's share; `step` does a bounded piece and returns.
+// Marking. Grey objects wait in work buffers as addresses that are not marked
+// yet, pass through a short ring that gives the processor time to fetch what
+// will be looked at (the object, its bits, its span's record), are marked when
+// they leave the ring, and are scanned by the pointer bitmap. One `MarkWorker`
+// is one thread's share; `step` does a bounded piece and returns.
+//
+//     roots, barriers ─▶ ┌────────┐        ┌──── ring ────┐
+//                        │ buffer │ ─pop─▶ │ prefetch … … │ ─▶ mark, scan ─┐
+//            ┌─────────▶ └────────┘        └──────────────┘                │
+//            └───────────────────── what the object refers to ◀────────────┘
 
 import CGravlaxShims
 import Synchronization
@@ -8,202 +15,337 @@ import Synchronization
 /// What all workers of a heap share.
 package struct MarkWork {
     package let stacks: WorkBufferStacks
-    /// Set when no buffer could be had: marked objects may be unscanned, and
-    /// all of them are scanned again before marking ends.
+    /// Set when no buffer could be had: some object that a marked one refers to may be neither marked nor queued, so
+    /// that all marked objects are scanned again before marking ends.
     package let overflow: UnsafeMutablePointer<Atomic<UInt32>>
+}
+
+/// The local buffer of grey objects: a stack of addresses, exchanged as a whole with those that all workers share.
+private struct GreyStack {
+    private let stacks: WorkBufferStacks
+    private let overflow: UnsafeMutablePointer<Atomic<UInt32>>
+    private var current: WorkBuffer?
+    private var bottom: UnsafeMutablePointer<UInt>
+    private var top: UnsafeMutablePointer<UInt>
+    private var limit: UnsafeMutablePointer<UInt>
+
+    /// Whether each reference is checked before it is pushed.
+    let verifies: Bool
+
+    init(_ work: MarkWork, verifies: Bool) {
+        self.verifies = verifies
+        stacks = work.stacks
+        overflow = work.overflow
+        bottom = UnsafeMutablePointer(bitPattern: 8)!
+        top = bottom
+        limit = bottom
+    }
+
+    @inline(__always)
+    mutating func push(_ entry: UInt) {
+        if _slowPath(top == limit) {
+            guard exchangeFull() else { return }
+        }
+        top.pointee = entry
+        top += 1
+    }
+
+    /// The newest entry; 0 when neither this stack nor the shared ones have any.
+    @inline(__always)
+    mutating func pop() -> UInt {
+        if _slowPath(top == bottom) {
+            guard exchangeEmpty() else { return 0 }
+        }
+        top -= 1
+        return top.pointee
+    }
+
+    private mutating func take(_ buffer: WorkBuffer?, count: Int) {
+        current = buffer
+        bottom = buffer?.entries ?? UnsafeMutablePointer(bitPattern: 8)!
+        top = bottom + count
+        limit = buffer == nil ? bottom : bottom + WorkBuffer.capacity
+    }
+
+    /// Offers the full buffer to others and takes an empty one; false, and the overflow noted, when there is none.
+    @inline(never)
+    private mutating func exchangeFull() -> Bool {
+        if let full = current {
+            full.count = top - bottom
+            stacks.putFull(full)
+        }
+        take(stacks.getEmpty(), count: 0)
+        if current == nil { overflow.pointee.store(1, ordering: .relaxed) }
+        return current != nil
+    }
+
+    /// Takes a buffer that somebody filled; false if there is none.
+    @inline(never)
+    private mutating func exchangeEmpty() -> Bool {
+        guard let full = stacks.tryGetFull() else { return false }
+        if let empty = current {
+            empty.count = 0
+            stacks.putEmpty(empty)
+        }
+        take(full, count: full.count)
+        return true
+    }
+
+    /// Leaves all entries to the other workers.
+    mutating func giveAway() {
+        if let buffer = current {
+            buffer.count = top - bottom
+            if top == bottom { stacks.putEmpty(buffer) } else { stacks.putFull(buffer) }
+        }
+        take(nil, count: 0)
+    }
 }
 
 /// One thread's share of a mark. Not shared.
 package struct MarkWorker {
+    /// A grey object on its way through the ring; entry 0: none.
+    private struct Candidate {
+        /// As it came from the stack: an object's address, or a piece (see `pieceTag`).
+        var entry: UInt
+        var span: MSpanRef
+    }
+
     let heap: MHeapRef
-    let encoding: WordEncoding
-    private var current: WorkBuffer?
-    private var queueHead = 0
-    private var queueCount = 0
-    private let queue: UnsafeMutablePointer<UInt>
+    private let encoding: WordEncoding
+    private var stack: GreyStack
+    /// Made by the first step.
+    private var ring: UnsafeMutablePointer<Candidate>?
+    /// Where the oldest candidate of the ring is, which the next one replaces.
+    private var ringPosition = 0
+    /// The span whose page mark was set last.
+    private var pageMarked: MSpanRef?
     /// Bytes of the objects marked.
     package private(set) var markedBytes: UInt64 = 0
 
-    private static let queueCapacity = 16
+    private static let ringCapacity = 16
+    /// Set in an entry that stands for (a piece of) an object which is marked already and only has to be scanned.
+    /// Objects are 8-byte aligned.
+    private static let pieceTag: UInt = 1
 
     package init(_ heap: MHeapRef) {
         self.heap = heap
         encoding = heap.pointee.configuration.encoding
-        queue = .allocate(capacity: Self.queueCapacity)
-        queue.initialize(repeating: 0, count: Self.queueCapacity)
+        stack = GreyStack(heap.pointee.work, verifies: heap.pointee.configuration.debug.verify)
     }
 
+    /// Leaves what is still grey to the other workers.
     package mutating func destroy() {
-        if let buffer = current {
-            if buffer.isEmpty { heap.pointee.work.stacks.putEmpty(buffer) } else { heap.pointee.work.stacks.putFull(buffer) }
+        if let ring {
+            for position in 0..<Self.ringCapacity where ring[position].entry != 0 { stack.push(ring[position].entry) }
+            ring.deallocate()
         }
-        current = nil
-        queue.deallocate()
+        ring = nil
+        stack.giveAway()
     }
 
     /// Greys the object that a root word refers to, if it refers to one.
-    @inline(__always)
     package mutating func mark(word: UInt64) {
-        if word & encoding.mask == encoding.match { mark(address: UInt(word & encoding.addressMask), from: 0) }
+        if word & encoding.mask == encoding.match { mark(address: UInt(word & encoding.addressMask)) }
     }
 
-    /// Greys the object at `address`: marks it, and queues it if it has anything to scan.
-    @inline(__always)
-    package mutating func mark(address: UInt, from holder: UInt) {
-        guard let span = heap.spanOf(address), span.state == .inUse,
-            address &- span.base < span.pointee.limit &- span.base
-        else {
-            badPointer(address, holder)
-            return
-        }
-        let index = span.objectIndex(of: address)
-        guard span.setMarked(index) else { return }
-        let arena = heap.arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
-        let (byte, mask) = arena.pageIndex(of: span.base)
-        if arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask == 0 {
-            arena.pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
-        }
-        markedBytes &+= UInt64(span.pointee.elemSize)
-        if !span.pointee.spanClass.noscan { push(span.base &+ index &* span.pointee.elemSize) }
+    /// Greys the object that `address` points into, if there is one.
+    package mutating func mark(address: UInt) {
+        let address = address & ~Self.pieceTag
+        if address != 0 { stack.push(address) }
     }
 
-    /// A tagged word whose address is no object. Plain addresses of a client may
-    /// point outside the heap; under `verify` a word in an arena that leads to no live span is reported.
-    @inline(never)
-    private func badPointer(_ address: UInt, _ holder: UInt) {
-        guard heap.pointee.configuration.debug.verify, address != 0, let span = heap.spanOf(address) else { return }
-        fatal("a pointer leads to no object", ("pointer", address), ("held by", holder),
-            ("span", span.base), ("span state", UInt(span.state.rawValue)), ("limit", span.pointee.limit))
-    }
-
-    @inline(__always)
-    private mutating func push(_ object: UInt) {
-        if let buffer = current, !buffer.isFull { return buffer.push(object) }
-        pushSlow(object)
-    }
-
-    @inline(never)
-    private mutating func pushSlow(_ object: UInt) {
-        if let full = current { heap.pointee.work.stacks.putFull(full) }
-        current = heap.pointee.work.stacks.getEmpty()
-        if let buffer = current { return buffer.push(object) }
-        heap.pointee.work.overflow.pointee.store(1, ordering: .relaxed)
-    }
-
-    @inline(__always)
-    private mutating func pop() -> UInt {
-        if let buffer = current, !buffer.isEmpty { return buffer.pop() }
-        return popSlow()
-    }
-
-    @inline(never)
-    private mutating func popSlow() -> UInt {
-        guard let full = heap.pointee.work.stacks.tryGetFull() else { return 0 }
-        if let empty = current { heap.pointee.work.stacks.putEmpty(empty) }
-        current = full
-        return full.pop()
-    }
-
-    /// Scans up to `units` objects. False when nothing was left to scan.
-    package mutating func step(_ units: Int) -> Bool {
-        var rest = units
-        while rest > 0 {
-            while queueCount < Self.queueCapacity {
-                let object = pop()
-                if object == 0 { break }
-                gravlax_prefetch(UnsafeRawPointer(bitPattern: object))
-                queue[(queueHead + queueCount) & (Self.queueCapacity - 1)] = object
-                queueCount += 1
-            }
-            if queueCount == 0 { return false }
-            let object = queue[queueHead]
-            queueHead = (queueHead + 1) & (Self.queueCapacity - 1)
-            queueCount -= 1
-            scan(object)
-            rest -= 1
-        }
-        return true
-    }
-
-    /// Scans the object (or the piece of one) at `address`, up to `HeapConstants.scanPiece` bytes.
+    /// Looks at up to `units` grey objects or pieces. False when nothing was left.
     ///
-    /// - Source: Go 1.14 mgcmark.go, scanobject.
-    @inline(__always)
-    private mutating func scan(_ address: UInt) {
-        let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
-        let span = arena.spanEntry(address).unsafelyUnwrapped
-        var size = span.pointee.elemSize
-        if size > UInt(HeapConstants.scanPiece) {
-            let end = span.base + size
-            if address == span.base {
-                // The other pieces are work of their own, so that workers can share them.
-                var piece = address + UInt(HeapConstants.scanPiece)
-                while piece < end {
-                    push(piece)
-                    piece += UInt(HeapConstants.scanPiece)
+    /// - Source: Go 1.14 mgcmark.go, gcDrainN, greyobject and scanobject; the ring is this heap's own.
+    package mutating func step(_ units: Int) -> Bool {
+        let ring = self.ring ?? makeRing()
+        // Copies in local variables, which nobody else can see change.
+        var stack = self.stack
+        var position = ringPosition
+        var pageMarked = self.pageMarked
+        var markedBytes = self.markedBytes
+        let heap = self.heap
+        let encoding = self.encoding
+        defer {
+            self.stack = stack
+            ringPosition = position
+            self.pageMarked = pageMarked
+            self.markedBytes = markedBytes
+        }
+        var rest = units
+        var emptyCount = 0
+        while rest > 0 {
+            let candidate = ring[position]
+            ring[position].entry = 0
+            let entry = stack.pop()
+            if _fastPath(entry != 0) {
+                emptyCount = 0
+                let index = ArenaIndex(address: entry)
+                if index.isValid, let arena = heap.arena(index), let span = arena.spanEntry(entry) {
+                    gravlax_prefetch(span)
+                    gravlax_prefetch(UnsafeRawPointer(bitPattern: entry))
+                    gravlax_prefetch(arena.pointee.bitmap + Int((entry & UInt(HeapConstants.arenaSize - 1)) &>> 8))
+                    ring[position] = Candidate(entry: entry, span: span)
                 }
+            } else if candidate.entry == 0 {
+                emptyCount &+= 1
+                if emptyCount == Self.ringCapacity { return false }
             }
-            size = Swift.min(end - address, UInt(HeapConstants.scanPiece))
-        }
-        let end = address &+ size
-        let border = address | UInt(HeapConstants.arenaSize - 1)
-        if _fastPath(end &- 1 <= border) {
-            _ = scanWords(address, end, arena, holder: address)
-        } else {
-            scanAcrossArenas(address, end)
-        }
-    }
-
-    /// What spans across arenas hold: each arena has a bitmap of its own.
-    @inline(never)
-    private mutating func scanAcrossArenas(_ address: UInt, _ end: UInt) {
-        var at = address
-        while at < end {
-            let arena = heap.arena(ArenaIndex(address: at)).unsafelyUnwrapped
-            let stop = Swift.min(end, (at | UInt(HeapConstants.arenaSize - 1)) + 1)
-            if !scanWords(at, stop, arena, holder: address) { return }
-            at = stop
-        }
-    }
-
-    /// Scans words of one object in one arena. False when the object ended before `end`.
-    @inline(__always)
-    private mutating func scanWords(_ start: UInt, _ end: UInt, _ arena: HeapArenaRef, holder: UInt) -> Bool {
-        var at = start
-        while at < end {
-            let bits = heap.bitmapWord(at, arena)
-            let words = Swift.min((end &- at) &>> 3, 32)
-            let mask = words < 32 ? (1 &<< UInt64(words &* 2)) &- 1 : ~0
-            var pointers = bits & mask & 0x5555_5555_5555_5555
-            // The first word without "more to scan" ends the object; bits after it are stale.
-            let ends = ~bits & mask & 0xAAAA_AAAA_AAAA_AAAA
-            if ends != 0 { pointers &= (ends & (0 &- ends)) &- 1 }
-            while pointers != 0 {
-                let index = UInt(pointers.trailingZeroBitCount) &>> 1
-                pointers &= pointers &- 1
-                let slot = UnsafePointer<Atomic<UInt64>>(bitPattern: at &+ index &* 8).unsafelyUnwrapped
-                let word = slot.pointee.load(ordering: .acquiring)
-                if word & encoding.mask == encoding.match {
-                    mark(address: UInt(word & encoding.addressMask), from: holder)
-                }
+            position = (position &+ 1) & (Self.ringCapacity - 1)
+            if candidate.entry == 0 { continue }
+            rest &-= 1
+            if _slowPath(candidate.entry & Self.pieceTag != 0) {
+                Self.scanPiece(candidate.entry & ~Self.pieceTag, candidate.span, heap, encoding, &stack)
+                continue
             }
-            if ends != 0 { return false }
-            at &+= 256
+            guard let (base, size) = Self.mark(candidate) else { continue }
+            markedBytes &+= UInt64(size)
+            if candidate.span != pageMarked {
+                heap.setPageMark(candidate.span)
+                pageMarked = candidate.span
+            }
+            if !candidate.span.pointee.spanClass.noscan {
+                Self.scan(base, size, candidate.span, heap, encoding, &stack)
+            }
         }
         return true
     }
 
-    /// Scans every marked object again until no buffer ran out on the way.
+    private mutating func makeRing() -> UnsafeMutablePointer<Candidate> {
+        let made = UnsafeMutablePointer<Candidate>.allocate(capacity: Self.ringCapacity)
+        made.initialize(
+            repeating: Candidate(entry: 0, span: MSpanRef(bitPattern: 8)!), count: Self.ringCapacity)
+        ring = made
+        return made
+    }
+
+    /// Marks the object that a candidate stands for: its base and size, or nil if it is marked already or none.
+    @inline(__always)
+    private static func mark(_ candidate: Candidate) -> (base: UInt, size: UInt)? {
+        let span = candidate.span
+        let offset = candidate.entry &- span.base
+        // Below the base in a stale entry of the page map: the difference wraps and is above the limit.
+        guard span.state == .inUse, offset < span.pointee.limit &- span.base else { return nil }
+        let index = span.objectIndex(of: candidate.entry)
+        guard span.setMarked(index) else { return nil }
+        let size = span.pointee.elemSize
+        return (span.base &+ index &* size, size)
+    }
+
+    // What scans is static and takes plain values, so that no address of the worker's fields escapes from the loop.
+
+    /// Greys what an object refers to.
+    @inline(__always)
+    private static func scan(
+        _ base: UInt, _ size: UInt, _ span: MSpanRef, _ heap: MHeapRef, _ encoding: WordEncoding,
+        _ stack: inout GreyStack
+    ) {
+        let arenaOffset = base & UInt(HeapConstants.arenaSize - 1)
+        if _slowPath(size > 256 || arenaOffset &+ size > UInt(HeapConstants.arenaSize)) {
+            return scanPiece(base, span, heap, encoding, &stack)
+        }
+        let arena = heap.arena(ArenaIndex(address: base)).unsafelyUnwrapped
+        let cell = arena.pointee.bitmap + Int(arenaOffset &>> 8)
+        let shift = UInt64(truncatingIfNeeded: (arenaOffset &>> 2) & 62)
+        var bits = cell.pointee.load(ordering: .relaxed) &>> shift
+        let bitCount = UInt64(truncatingIfNeeded: size &>> 2)
+        if _slowPath(shift &+ bitCount > 64) {
+            bits |= (cell + 1).pointee.load(ordering: .relaxed) &<< (64 &- shift)
+        }
+        // A clear "more to scan" bit behind the last word, in case the object fills its element.
+        let ends = bitCount == 64 ? ~bits & moreBits : (~bits | 1 &<< (bitCount &+ 1)) & moreBits
+        greyReferents(base, bits, ends, holder: base, heap, encoding, &stack)
+    }
+
+    private static var moreBits: UInt64 { 0xAAAA_AAAA_AAAA_AAAA }
+    private static var pointerBits: UInt64 { 0x5555_5555_5555_5555 }
+
+    /// Pushes what the words from `address` on refer to. `bits`: the pointer bitmap from there; `ends`: a bit for each
+    /// word without "more to scan", of which the first ends the object.
+    @inline(__always)
+    private static func greyReferents(
+        _ address: UInt, _ bits: UInt64, _ ends: UInt64, holder: UInt, _ heap: MHeapRef, _ encoding: WordEncoding,
+        _ stack: inout GreyStack
+    ) {
+        // Bits after the first end are stale.
+        var pointers = bits & pointerBits & ((ends & (0 &- ends)) &- 1)
+        while pointers != 0 {
+            let position = UInt(pointers.trailingZeroBitCount) &>> 1
+            pointers &= pointers &- 1
+            // Pairs with the releasing fence before an object is published.
+            let slot = UnsafePointer<Atomic<UInt64>>(bitPattern: address &+ position &* 8).unsafelyUnwrapped
+            let word = slot.pointee.load(ordering: .acquiring)
+            if word & encoding.mask == encoding.match {
+                let referent = UInt(word & encoding.addressMask) & ~pieceTag
+                if _slowPath(stack.verifies) {
+                    checkPointer(referent, slot: address &+ position &* 8, holder: holder, heap)
+                }
+                if referent != 0 { stack.push(referent) }
+            }
+        }
+    }
+
+    /// Scans an object that is larger than 32 words or lies in two arenas, or the piece of a large one at `address`.
+    /// At the first piece the others become work of their own, so that workers can share them.
+    @inline(never)
+    private static func scanPiece(
+        _ address: UInt, _ span: MSpanRef, _ heap: MHeapRef, _ encoding: WordEncoding, _ stack: inout GreyStack
+    ) {
+        let piece = UInt(HeapConstants.scanPiece)
+        let object = span.base &+ span.objectIndex(of: address) &* span.pointee.elemSize
+        let end = object &+ span.pointee.elemSize
+        if address == object, end &- object > piece {
+            for other in stride(from: address &+ piece, to: end, by: Int(piece)) { stack.push(other | pieceTag) }
+        }
+        let pieceEnd = Swift.min(end, address &+ piece)
+        var at = address
+        while at < pieceEnd {
+            // 32 words at a time, or as many as lie in one arena.
+            let arena = heap.arena(ArenaIndex(address: at)).unsafelyUnwrapped
+            let arenaEnd = (at | UInt(HeapConstants.arenaSize - 1)) &+ 1
+            let words = Swift.min((Swift.min(pieceEnd, arenaEnd) &- at) &>> 3, 32)
+            let valid: UInt64 = words == 32 ? ~0 : (1 &<< UInt64(words &* 2)) &- 1
+            let bits = heap.bitmapWord(at, arena) & valid
+            let ends = ~bits & moreBits & valid
+            greyReferents(at, bits, ends, holder: object, heap, encoding, &stack)
+            if ends != 0 { return }
+            at &+= words &* 8
+        }
+    }
+
+    /// Scans every marked object again until no buffer ran out on the way. World stopped.
     package mutating func rescanAfterOverflow() {
         while heap.pointee.work.overflow.pointee.exchange(0, ordering: .relaxed) != 0 {
             for position in 0..<heap.pointee.allSpansCount {
                 let span = MSpanRef(bitPattern: heap.pointee.allSpans[position]).unsafelyUnwrapped
                 if span.state != .inUse || span.pointee.spanClass.noscan { continue }
                 for index in 0..<UInt(span.pointee.elemCount) where span.isMarked(index) {
-                    push(span.base + index * span.pointee.elemSize)
+                    stack.push((span.base + index * span.pointee.elemSize) | Self.pieceTag)
                     while step(256) {}
                 }
             }
+        }
+    }
+
+    /// A word of an object that leads into the heap, but to no object. Plain addresses of a client may point outside
+    /// the heap; under `verify` one that leads to pages of the heap without an object is reported.
+    @inline(never)
+    private static func checkPointer(_ address: UInt, slot: UInt, holder: UInt, _ heap: MHeapRef) {
+        guard let span = heap.spanOf(address) else { return }
+        if span.state == .inUse, address >= span.base, address < span.pointee.limit { return }
+        fatal("a pointer leads to no object", ("pointer", address), ("in the slot", slot), ("of the object", holder),
+            ("span", span.base), ("span state", UInt(span.state.rawValue)), ("limit", span.pointee.limit))
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    /// Notes that the span has a marked object. Any thread, while marking.
+    @inline(__always)
+    package func setPageMark(_ span: MSpanRef) {
+        let arena = arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
+        let (byte, mask) = arena.pageIndex(of: span.base)
+        if arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask == 0 {
+            arena.pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
         }
     }
 }

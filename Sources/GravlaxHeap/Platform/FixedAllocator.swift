@@ -19,6 +19,7 @@ package struct FixedAllocator {
 
     package let recordByteCount: UInt
     private let slabUsableByteCount: UInt
+    private let alignment: UInt
     private let zeroing: Bool
     private let firstUse: FirstUse?
     private let context: UnsafeMutableRawPointer?
@@ -31,16 +32,18 @@ package struct FixedAllocator {
     package private(set) var inUseByteCount: UInt = 0
 
     /// - Parameters:
-    ///   - recordByteCount: 1 to 16 KiB; rounded up to whole words.
+    ///   - recordByteCount: 1 to 16 KiB; rounded up to a multiple of `alignment`.
+    ///   - alignment: of each record: a power of two from 8 up.
     ///   - zeroing: clear records that are used again. Fresh ones are always zero when `firstUse` sees them.
     package init(
-        recordByteCount: Int, memory: OSMemory, statistic: SystemStatistic, zeroing: Bool = true,
+        recordByteCount: Int, alignment: UInt = 8, memory: OSMemory, statistic: SystemStatistic, zeroing: Bool = true,
         context: UnsafeMutableRawPointer? = nil, firstUse: FirstUse? = nil
     ) {
         if recordByteCount <= 0 || recordByteCount > Int(Self.slabByteCount) {
             fatal("a fixed-size record has a bad size", ("bytes", UInt(bitPattern: recordByteCount)))
         }
-        self.recordByteCount = alignUp(UInt(recordByteCount), UInt(MemoryLayout<FreeRecord>.stride))
+        self.recordByteCount = alignUp(UInt(recordByteCount), alignment)
+        self.alignment = alignment
         slabUsableByteCount = Self.slabByteCount / self.recordByteCount * self.recordByteCount
         self.memory = memory
         self.statistic = statistic
@@ -59,7 +62,8 @@ package struct FixedAllocator {
             return raw
         }
         if slabRest < recordByteCount {
-            guard let slab = memory.allocatePersistent(byteCount: slabUsableByteCount, statistic: statistic)
+            guard let slab = memory.allocatePersistent(
+                byteCount: slabUsableByteCount, alignment: alignment, statistic: statistic)
             else { return nil }
             slabFree = UInt(bitPattern: slab)
             slabRest = slabUsableByteCount

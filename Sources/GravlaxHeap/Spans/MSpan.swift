@@ -24,32 +24,36 @@ import Synchronization
 /// thread that initialises it before `state` is published, then the processor
 /// cache that holds it, or the one sweeper that claimed it through `sweepgen`.
 @usableFromInline package struct MSpan: ~Copyable {
-    /// Links and owner of the list the span is in. Under the list's lock.
-    package var next: MSpanRef?
-    package var previous: MSpanRef?
-    package var list: UnsafeMutablePointer<MSpanList>?
+    // The first 64 bytes, one cache line, are all that marking and the fast path of allocation look at.
 
     @usableFromInline package var startAddress: UInt
-    @usableFromInline package var pageCount: UInt
     /// End of the usable objects.
     @usableFromInline package var limit: UInt
     /// Bytes of one object; of a large object's span: all of its bytes.
     @usableFromInline package var elemSize: UInt
-
+    /// Marks of the cycle in progress; become `allocBits` at the sweep. The bytes are atomic.
+    @usableFromInline package var gcmarkBits: UnsafeMutablePointer<UInt8>?
     /// The bits of `allocCache` stand for objects from `freeIndex` on, inverted: 1 is free.
     /// Bits for objects past `elemCount` are clear.
     @usableFromInline package var allocCache: UInt64
     /// Objects below are allocated; the one at it is the next candidate.
     @usableFromInline package var freeIndex: UInt32
-    /// Where the next 64-bit window of `allocBits` begins; a multiple of 64.
-    package var allocWindow: UInt32
+    /// Division of an offset by `elemSize`; all 0 for a large object.
+    @usableFromInline package var divMul: UInt32
+    @usableFromInline package var divShift: UInt8
+    @usableFromInline package var divShift2: UInt8
+    @usableFromInline package var spanClass: SpanClass
+    /// Published last when a span is made and withdrawn first when it goes.
+    @usableFromInline package let stateBits: Atomic<UInt8>
+    /// The memory may be dirty and is cleared before an object is handed out.
+    @usableFromInline package var needZero: Bool
+    package var baseMask: UInt16
     @usableFromInline package var elemCount: UInt32
-    /// Live objects as of the last sweep or refill; a cached span derives what it handed out since.
-    package var allocCount: UInt32
-    /// Bits of the current window withheld from `allocCache` so that the next
-    /// allocation takes the slow path, aligned as `allocCache` was at `withheldFrom`.
-    package var withheldCache: UInt64
-    package var withheldFrom: UInt32
+
+    /// Links and owner of the list the span is in. Under the list's lock.
+    package var next: MSpanRef?
+    package var previous: MSpanRef?
+    package var list: UnsafeMutablePointer<MSpanList>?
 
     /// The generation. With h the heap's `sweepgen`, which rises by 2 a cycle:
     ///
@@ -62,26 +66,25 @@ import Synchronization
     /// h−2 → h−1 is a compare-and-swap: it makes its winner the owner. The
     /// store that ends a sweep releases, and every load that acts on h acquires.
     @usableFromInline package let sweepgen: Atomic<UInt32>
-    /// Published last when a span is made and withdrawn first when it goes.
-    @usableFromInline package let stateBits: Atomic<UInt8>
-    @usableFromInline package var spanClass: SpanClass
-    /// The memory may be dirty and is cleared before an object is handed out.
-    @usableFromInline package var needZero: Bool
-    /// Division of an offset by `elemSize`; all 0 for a large object.
-    @usableFromInline package var divShift: UInt8
-    @usableFromInline package var divShift2: UInt8
-    @usableFromInline package var divMul: UInt32
-    package var baseMask: UInt16
-
+    /// Live objects as of the last sweep or refill; a cached span derives what it handed out since.
+    package var allocCount: UInt32
+    @usableFromInline package var pageCount: UInt
     package var allocBits: UnsafeMutablePointer<UInt8>?
-    /// Marks of the cycle in progress; become `allocBits` at the sweep. The bytes are atomic.
-    @usableFromInline package var gcmarkBits: UnsafeMutablePointer<UInt8>?
+    /// Where the next 64-bit window of `allocBits` begins; a multiple of 64.
+    package var allocWindow: UInt32
+    package var withheldFrom: UInt32
+    /// Bits of the current window withheld from `allocCache` so that the next
+    /// allocation takes the slow path, aligned as `allocCache` was at `withheldFrom`.
+    package var withheldCache: UInt64
 
     /// Objects of a manual span's user; the heap only resets it.
     package var manualFreeList: UInt
     /// Specials sorted by offset, then kind. Under `specialLock`.
     package var specials: UnsafeMutablePointer<Special>?
     package let specialLock: Atomic<UInt32>
+
+    /// Bytes of a record: whole cache lines, to which records are aligned.
+    package static let recordByteCount = (MemoryLayout<MSpan>.stride + 63) & ~63
 }
 
 extension UnsafeMutablePointer where Pointee == MSpan {
@@ -232,23 +235,25 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         return UInt32(count)
     }
 
+    /// The mark bits 64 at a time: bit i of word w is object 64w + i, as in bytes on a little-endian machine.
     @inlinable @inline(__always)
-    package func markByte(_ index: UInt) -> UnsafeMutablePointer<Atomic<UInt8>> {
-        UnsafeMutableRawPointer(pointee.gcmarkBits.unsafelyUnwrapped + Int(index >> 3))
-            .assumingMemoryBound(to: Atomic<UInt8>.self)
+    package func markWord(_ index: UInt) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        (UnsafeMutableRawPointer(pointee.gcmarkBits.unsafelyUnwrapped) + Int((index &>> 6) &* 8))
+            .assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
     @inlinable @inline(__always)
     package func isMarked(_ index: UInt) -> Bool {
-        markByte(index).pointee.load(ordering: .relaxed) & (1 << UInt8(truncatingIfNeeded: index & 7)) != 0
+        markWord(index).pointee.load(ordering: .relaxed) &>> UInt64(index & 63) & 1 != 0
     }
 
     /// Sets the mark and tells whether it was new. Any thread, while marking.
     @inlinable @inline(__always)
     package func setMarked(_ index: UInt) -> Bool {
-        let byte = markByte(index)
-        let mask: UInt8 = 1 << UInt8(truncatingIfNeeded: index & 7)
-        if byte.pointee.load(ordering: .relaxed) & mask != 0 { return false }
-        return byte.pointee.bitwiseOr(mask, ordering: .relaxed).oldValue & mask == 0
+        let word = markWord(index)
+        let mask: UInt64 = 1 &<< UInt64(index & 63)
+        // A plain load first: most references of a busy object find it marked.
+        if word.pointee.load(ordering: .relaxed) & mask != 0 { return false }
+        return word.pointee.bitwiseOr(mask, ordering: .relaxed).oldValue & mask == 0
     }
 }

@@ -189,7 +189,7 @@ import Testing
             #expect(span.setMarked(index))
             #expect(!span.setMarked(index))
             #expect(span.isMarked(index))
-            #expect(span.markByte(index).pointee.load(ordering: .relaxed) & (1 << UInt8(index & 7)) != 0)
+            #expect(span.pointee.gcmarkBits![Int(index >> 3)] & (1 << UInt8(index & 7)) != 0)
         }
         #expect(span.markedCount == 6)
         #expect(!span.isMarked(1) && !span.isMarked(65))
