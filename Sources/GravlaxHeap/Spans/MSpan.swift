@@ -26,6 +26,9 @@ import Synchronization
 @usableFromInline package struct MSpan: ~Copyable {
     // The first 64 bytes, one cache line, are all that marking and the fast path of allocation look at.
 
+    /// Link, the first word, which a free record's pool uses too: stale lookups find the rest as it was.
+    /// Under the lock of the list the span is in.
+    package var next: MSpanRef?
     @usableFromInline package var startAddress: UInt
     /// End of the usable objects.
     @usableFromInline package var limit: UInt
@@ -48,10 +51,9 @@ import Synchronization
     /// The memory may be dirty and is cleared before an object is handed out.
     @usableFromInline package var needZero: Bool
     package var baseMask: UInt16
-    @usableFromInline package var elemCount: UInt32
 
-    /// Links and owner of the list the span is in. Under the list's lock.
-    package var next: MSpanRef?
+    @usableFromInline package var elemCount: UInt32
+    /// The other link, and the owner, of the list the span is in. Under the list's lock.
     package var previous: MSpanRef?
     package var list: UnsafeMutablePointer<MSpanList>?
 

@@ -85,7 +85,7 @@ import Testing
         let fixture = try HeapFixture()
         let other = try fixture.makeMutator()
         fixture.withLock { _ = fixture.raw.allocSpanRecord(other.state) }
-        let size = UInt(MemoryLayout<MSpan>.stride)
+        let size = UInt(MSpan.recordByteCount)
         #expect(fixture.raw.pointee.spanAllocator.pointee.inUseByteCount == 64 * size)
         other.close()
         #expect(fixture.raw.pointee.spanAllocator.pointee.inUseByteCount == size)
@@ -102,5 +102,40 @@ import Testing
         #expect(again == span)
         #expect(again.pointee.sweepgen.load(ordering: .relaxed) == generation)
         fixture.freeManual(again)
+    }
+}
+
+/// What marking and allocation look at stands in the first cache line of a record, and every record begins one.
+@Suite struct SpanRecordLayoutTests {
+    @Test func theHotFieldsShareTheFirstCacheLine() {
+        #expect(MSpan.recordByteCount % 64 == 0)
+        #expect(MemoryLayout<MSpan>.size <= MSpan.recordByteCount)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: MSpan.recordByteCount, alignment: 64)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: MSpan.recordByteCount)
+        let span = memory.assumingMemoryBound(to: MSpan.self)
+        span.pointee.startAddress = ~0
+        span.pointee.limit = ~0
+        span.pointee.elemSize = ~0
+        span.pointee.gcmarkBits = UnsafeMutablePointer(bitPattern: ~0)
+        span.pointee.allocCache = ~0
+        span.pointee.freeIndex = ~0
+        span.pointee.divMul = ~0
+        span.pointee.divShift = 0xFF
+        span.pointee.divShift2 = 0xFF
+        span.pointee.spanClass = SpanClass(rawValue: 0xFF)
+        span.pointee.needZero = true
+        span.setState(.manual)
+        let bytes = UnsafeRawBufferPointer(start: memory, count: MSpan.recordByteCount)
+        #expect(bytes[0..<8].allSatisfy { $0 == 0 })  // The link.
+        #expect(bytes[64...].allSatisfy { $0 == 0 })
+    }
+
+    @Test func recordsBeginCacheLines() throws {
+        let fixture = try HeapFixture()
+        for _ in 0..<200 {
+            let record = fixture.withLock { fixture.raw.allocSpanRecord(nil) }
+            #expect(record.map { UInt(bitPattern: $0) % 64 } == 0)
+        }
     }
 }
