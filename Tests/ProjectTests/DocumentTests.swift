@@ -1,0 +1,104 @@
+// What documents say of the repository: links lead somewhere, numbers of invariants match, commands work.
+
+import Foundation
+import Testing
+
+@Suite("Documents")
+struct DocumentTests {
+    static let documents = Repository.files(ending: ".md")
+
+    @Test("links lead somewhere", arguments: documents)
+    func links(path: String) throws {
+        let folder = (path as NSString).deletingLastPathComponent
+        for link in Markdown(try Repository.text(path)).links where !link.contains("://") && !link.hasPrefix("mailto:") {
+            let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let target = parts[0].isEmpty ? path : (folder as NSString).appendingPathComponent(parts[0])
+            let file = (target as NSString).standardizingPath
+            #expect(Repository.exists(file), "\(path) links to \(link)")
+            if parts.count == 2, file.hasSuffix(".md"), Repository.exists(file) {
+                let anchors = Markdown(try Repository.text(file)).anchors
+                #expect(anchors.contains(parts[1]), "\(path) links to \(link), which is no heading")
+            }
+        }
+    }
+
+    /// Numbers that are cited exist, and what exists is relied on somewhere.
+    @Test func invariantsAreCited() throws {
+        let defined = try Repository.text("docs/internals/invariants.md").matches(of: /(?m)^\| INV-(\d+) \|/).compactMap { Int($0.1) }
+        #expect(defined == Array(1...max(1, defined.count)), "numbers stand in order, each once")
+        var cited: Set<Int> = []
+        for path in Repository.files(in: "Sources", ending: ".swift") {
+            for match in try Repository.text(path).matches(of: /INV-(\d+)/) {
+                let number = Int(match.1) ?? 0
+                cited.insert(number)
+                #expect(defined.contains(number), "\(path) cites INV-\(number)")
+            }
+        }
+        #expect(Set(defined).subtracting(cited).sorted() == [], "invariants that no source cites")
+    }
+
+    /// Words in code style that look like paths of the repository are paths of the repository.
+    @Test("paths exist", arguments: documents)
+    func paths(path: String) throws {
+        let folders = ["Sources/", "Tests/", "Examples/", "Grammar/", "docs/", ".ci/"]
+        for match in try Repository.text(path).matches(of: /`([A-Za-z.][\w.\/+-]*)`/) {
+            let word = String(match.1)
+            guard folders.contains(where: { word.hasPrefix($0) }) else { continue }
+            #expect(Repository.exists(word), "\(path) names \(word)")
+        }
+    }
+}
+
+/// As much of Markdown as the tests need.
+struct Markdown {
+    struct CodeBlock {
+        var language: String
+        var text: String
+        /// The last line of text before the block.
+        var introduction: String
+    }
+
+    private(set) var codeBlocks: [CodeBlock] = []
+    /// The text without its code blocks.
+    private(set) var prose = ""
+
+    init(_ text: String) {
+        var fenced: CodeBlock?
+        var last = ""
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
+            if line.hasPrefix("```") {
+                if let block = fenced {
+                    codeBlocks.append(block)
+                    fenced = nil
+                } else {
+                    fenced = CodeBlock(language: String(line.dropFirst(3)), text: "", introduction: last)
+                }
+            } else if fenced != nil {
+                fenced?.text += line + "\n"
+            } else if line.hasPrefix("    ") {
+                if codeBlocks.last?.language == "indented", prose.hasSuffix("\u{0}\n") {
+                    codeBlocks[codeBlocks.count - 1].text += line.dropFirst(4) + "\n"
+                } else {
+                    codeBlocks.append(CodeBlock(language: "indented", text: line.dropFirst(4) + "\n", introduction: last))
+                    prose += "\u{0}\n"
+                }
+            } else {
+                prose += line + "\n"
+                if !line.isEmpty { last = line }
+            }
+        }
+    }
+
+    var links: [String] {
+        prose.matches(of: /\]\(([^)\s]+)\)/).map { String($0.1) }
+    }
+
+    /// What links to headings say, as hosts of repositories make it of the headings.
+    var anchors: Set<String> {
+        Set(
+            prose.split(separator: "\n").filter { $0.hasPrefix("#") }.map { heading in
+                let title = heading.drop { $0 == "#" }.lowercased().trimmingCharacters(in: .whitespaces)
+                return String(title.filter { $0.isLetter || $0.isNumber || " -_".contains($0) }).replacing(" ", with: "-")
+            })
+    }
+}
