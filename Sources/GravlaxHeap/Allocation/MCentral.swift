@@ -13,7 +13,7 @@ package struct MCentral: ~Copyable {
     package let spanClass: SpanClass
     /// Spans with a free object. The list is under `lock`.
     package let nonEmpty: MSpanListRef
-    /// Spans with none, or cached; swept ones at the end. The list is under `lock`.
+    /// Spans with none, or cached; swept ones at the end (INV-10). The list is under `lock`.
     package let empty: MSpanListRef
 
     /// Centrals stand apart so that two of them never share a cache line.

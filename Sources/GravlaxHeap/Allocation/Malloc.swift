@@ -12,8 +12,8 @@
 //     allocate ─▶ allocCache ─▶ next window ─▶ MCentral ─▶ MHeap.alloc ─▶ PageAllocator ─▶ OSMemory
 //      (bit)        (span)        (span)       (its lock)    (heap lock)
 //
-// Allocation never collects and never waits for a collection: it asks for one
-// through the poll flag. nil means that memory was refused.
+// Allocation never collects and never waits for a collection (INV-29): it asks
+// for one through the poll flag. nil means that memory was refused.
 
 import Synchronization
 
@@ -83,7 +83,7 @@ extension Mutator {
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
-    /// Marks a new object: what is allocated while marking is black.
+    /// Marks a new object: what is allocated while marking is black (INV-21).
     @usableFromInline @inline(never)
     package func blacken(_ address: UInt, _ span: MSpanRef) {
         _ = span.setMarked(span.objectIndex(of: address))

@@ -125,13 +125,13 @@ extension Heap {
     }
 
     /// What a cycle cannot do without: mark bits of the next epoch for all in-use spans, and a few work buffers.
-    /// Exact while the world is stopped.
+    /// Exact while the world is stopped. INV-19.
     private func reserveForCycle() -> Bool {
         raw.pointee.markBits.reserve(byteCount: raw.pointee.markBitBytesInUse.load(ordering: .relaxed))
             && raw.pointee.work.stacks.reserve(count: 4)
     }
 
-    /// Marks everything reachable. World stopped. Returns the bytes marked.
+    /// Marks everything reachable (INV-15). World stopped. Returns the bytes marked.
     private func markStopped() -> UInt64 {
         for order in 0..<raw.pointee.allArenasCount.load(ordering: .relaxed) {
             let arena = raw.arena(ArenaIndex(address: raw.pointee.allArenas[order] << UInt(HeapConstants.arenaShift)))!
@@ -144,7 +144,7 @@ extension Heap {
             let visitor = RootVisitor(worker: worker)
             raw.pointee.world.forEachMutator { mutator in
                 (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
-                // The next piece of a tiny block must not be handed out of freed memory.
+                // The next piece of a tiny block must not be handed out of freed memory (INV-20).
                 if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny) }
             }
             while worker.pointee.step(4096) {}

@@ -328,7 +328,7 @@ package struct MarkWorker {
     }
 
     /// A word of an object that leads into the heap, but to no object. Plain addresses of a client may point outside
-    /// the heap; under `verify` one that leads to pages of the heap without an object is reported.
+    /// the heap; under `verify` one that leads to pages of the heap without an object is reported (INV-18).
     @inline(never)
     private static func checkPointer(_ address: UInt, slot: UInt, holder: UInt, _ heap: MHeapRef) {
         guard let span = heap.spanOf(address) else { return }

@@ -9,7 +9,7 @@ extension PageAllocator {
         case some
     }
 
-    /// Brings the summaries up to date with the bitmaps of [base, base + pageCount).
+    /// Brings the summaries up to date with the bitmaps of [base, base + pageCount) (INV-5).
     ///
     /// - Source: Go 1.14 mpagealloc.go, update.
     func update(base: UInt, pageCount: UInt, change: Change) {

@@ -15,7 +15,7 @@
 /// Allocation takes the lowest address that fits (address-ordered first fit). The search begins at `searchAddress`:
 ///
 /// - every page of the heap below it is allocated, and
-/// - it lies in the heap, or is `PageGeometry.noAddress`, which says that nothing is free.
+/// - it lies in the heap, or is `PageGeometry.noAddress`, which says that nothing is free (INV-4).
 ///
 /// A thin pointer to a record in persistent memory. All of it under the heap lock, except where it says otherwise.
 /// What may be refused by the system says so with its result; inconsistency is `fatal`.

@@ -1,7 +1,7 @@
 /// 64 neighbouring pages of which some are free, owned by one mutator, which takes pages from it without a lock.
 ///
-/// To the page allocator all pages of the cache are allocated. Flush it before its owner goes, and when the world
-/// stops, or its pages stay lost.
+/// To the page allocator all pages of the cache are allocated (INV-6). Flush it before its owner goes, and when the
+/// world stops, or its pages stay lost.
 ///
 ///     base ─▶ ┌─┬─┬─┬─┬─ … ─┬─┐   free bit 1: the cache has it; scavenged bit 1: the system has its memory
 ///             └─┴─┴─┴─┴─ … ─┴─┘   base is a multiple of 64 pages, so all lie in one chunk

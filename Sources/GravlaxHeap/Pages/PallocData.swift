@@ -1,7 +1,7 @@
 /// A chunk's two bitmaps: allocated pages, and free pages whose memory the system has back ("scavenged").
 ///
 /// A thin pointer to 128 bytes; under the heap lock. A scavenged bit means something for free pages only; allocating
-/// clears it.
+/// clears it (INV-7).
 ///
 /// - Source: Go 1.14 mpallocbits.go, pallocData.
 package struct PallocData {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The order in which locks are taken: a thread may take a lock only if its rank is above all it holds.
+/// The order in which locks are taken (INV-28): a thread may take a lock only if its rank is above all it holds.
 ///
 /// - Source: Go 1.19 lockrank.go, the part of the order that concerns the heap.
 package enum LockRank: UInt8, CaseIterable, Sendable {

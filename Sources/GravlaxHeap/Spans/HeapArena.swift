@@ -20,9 +20,9 @@ import Synchronization
     @usableFromInline package var bitmap: UnsafeMutablePointer<Atomic<UInt64>>
     /// Address of the span record of each page; stale for freed pages, 0 where never used.
     @usableFromInline package var spans: UnsafeMutablePointer<Atomic<UInt>>
-    /// A bit for each page that is the first of an in-use span. Changed under the heap lock or atomically.
+    /// A bit for each page that is the first of an in-use span (INV-2). Changed under the heap lock or atomically.
     @usableFromInline package var pageInUse: UnsafeMutablePointer<Atomic<UInt8>>
-    /// A bit for the first page of each span with a marked object. Cleared at the start of a cycle.
+    /// A bit for the first page of each span with a marked object (INV-17). Cleared at the start of a cycle.
     @usableFromInline package var pageMarks: UnsafeMutablePointer<Atomic<UInt8>>
     /// Bytes from the arena's start that may be dirty: memory above has never been handed out. Rises only.
     package let zeroedBase: Atomic<UInt>
@@ -77,7 +77,7 @@ extension UnsafeMutablePointer where Pointee == HeapArena {
 
     /// Moves the high-water mark, last seen at `seen`, to the end of `range`, which
     /// the caller owns (bytes from the arena's start). Others may move it at the
-    /// same time, but never into the range or to its end: then two own it.
+    /// same time, but never into the range or to its end: then two own it (INV-3).
     package func raiseZeroedBase(from seen: UInt, over range: Range<UInt>) {
         var mark = seen
         while mark < range.upperBound {

@@ -80,7 +80,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
 
     /// Counts bytes that the system had as ready; false, and nothing counted, when that is more than the budget allows
     /// even after idle pages elsewhere were released. Several mutators may be here at once: each counts first and looks
-    /// then, so that together they never go past the budget, though two may be refused where one would have fitted.
+    /// then, so that together they never go past the budget (INV-26), though two may be refused where one would have
+    /// fitted.
     private func makeReady(scavengedByteCount scavenged: UInt) -> Bool {
         if scavenged == 0 { return true }
         let counters = pointee.statistics
@@ -96,7 +97,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         return false
     }
 
-    /// Gives back what an allocation that is refused had taken. Always nil.
+    /// Gives back what an allocation that is refused had taken (INV-27). Always nil.
     private func undo(
         _ span: MSpanRef, base: UInt, pageCount: UInt, scavenged: UInt, _ mutator: MutatorRef?
     ) -> MSpanRef? {
@@ -170,7 +171,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
     }
 
-    /// All pages of the range lead to `span`, across arena borders.
+    /// All pages of the range lead to `span`, across arena borders (INV-1).
     ///
     /// - Source: Go 1.14 mheap.go, (*mheap).setSpans.
     package func setSpans(base: UInt, pageCount: UInt, _ span: MSpanRef) {

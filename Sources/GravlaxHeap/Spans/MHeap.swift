@@ -31,7 +31,7 @@ import Synchronization
     package var allSpansCapacity: Int
 
     /// Two stacks of in-use spans that trade roles each cycle: swept ones in
-    /// `sweepSpans[sweepgen / 2 % 2]`, unswept ones in the other.
+    /// `sweepSpans[sweepgen / 2 % 2]`, unswept ones in the other (INV-11).
     package let sweepSpans0: SweepBuffer
     package let sweepSpans1: SweepBuffer
 

@@ -39,14 +39,14 @@ import Synchronization
     /// The bits of `allocCache` stand for objects from `freeIndex` on, inverted: 1 is free.
     /// Bits for objects past `elemCount` are clear.
     @usableFromInline package var allocCache: UInt64
-    /// Objects below are allocated; the one at it is the next candidate.
+    /// Objects below are allocated; the one at it is the next candidate (INV-12).
     @usableFromInline package var freeIndex: UInt32
     /// Division of an offset by `elemSize`; all 0 for a large object.
     @usableFromInline package var divMul: UInt32
     @usableFromInline package var divShift: UInt8
     @usableFromInline package var divShift2: UInt8
     @usableFromInline package var spanClass: SpanClass
-    /// Published last when a span is made and withdrawn first when it goes.
+    /// Published last when a span is made and withdrawn first when it goes (INV-14).
     @usableFromInline package let stateBits: Atomic<UInt8>
     /// The memory may be dirty and is cleared before an object is handed out.
     @usableFromInline package var needZero: Bool
@@ -66,7 +66,7 @@ import Synchronization
     ///     h + 3   was swept and then cached
     ///
     /// h−2 → h−1 is a compare-and-swap: it makes its winner the owner. The
-    /// store that ends a sweep releases, and every load that acts on h acquires.
+    /// store that ends a sweep releases, and every load that acts on h acquires. INV-8, INV-9.
     @usableFromInline package let sweepgen: Atomic<UInt32>
     /// Live objects as of the last sweep or refill; a cached span derives what it handed out since.
     package var allocCount: UInt32

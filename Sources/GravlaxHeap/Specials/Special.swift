@@ -1,5 +1,5 @@
 // Specials: records that hang on single objects, sorted by offset, then kind,
-// in a list of the span. Records come from a pool of their own for each kind.
+// in a list of the span (INV-13). Records come from a pool of their own for each kind.
 
 import Synchronization
 

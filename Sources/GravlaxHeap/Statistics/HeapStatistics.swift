@@ -2,10 +2,10 @@
 ///
 /// Identities, exact whenever the world is stopped and caches are flushed:
 ///
-///     heapSys      = heapInUse + heapIdle
-///     heapReleased ≤ heapIdle
-///     objects      = mallocs − frees
-///     pagesInUse   = Σ pages of in-use spans
+///     heapSys      = heapInUse + heapIdle          INV-22
+///     heapReleased ≤ heapIdle                      INV-23
+///     pagesInUse   = Σ pages of in-use spans       INV-24
+///     objects      = mallocs − frees               INV-25
 public struct HeapStatistics: Sendable, Equatable {
     public struct SizeClassCounts: Sendable, Equatable {
         /// Bytes of one object of the class.

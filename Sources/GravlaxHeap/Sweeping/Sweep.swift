@@ -4,7 +4,7 @@
 import Synchronization
 
 extension UnsafeMutablePointer where Pointee == MHeap {
-    /// h−2 → h−1. True for the one who may sweep the span.
+    /// h−2 → h−1. True for the one who may sweep the span (INV-8).
     package func claim(_ span: MSpanRef) -> Bool {
         let generation = sweepgen
         return span.pointee.sweepgen.compareExchange(
@@ -27,6 +27,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
 
         let sizeClass = Int(span.pointee.spanClass.sizeClass.rawValue)
         let live = span.markedCount
+        // INV-16.
         if live > span.pointee.allocCount {
             fatal("more objects marked than allocated", ("base", span.base), ("marked", UInt(live)),
                 ("allocated", UInt(span.pointee.allocCount)))
