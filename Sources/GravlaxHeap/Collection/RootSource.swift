@@ -1,7 +1,8 @@
 /// What a mutator's owner tells the collector. Called on the collecting
 /// thread, while the mutator stands at a safepoint.
 public protocol RootSource: AnyObject {
-    /// Visits every word outside the heap that may refer to an object.
+    /// Visits every word outside the heap that may refer to an object. Under
+    /// `verify` it is called a second time in the same stop, and must say the same.
     func visitRoots(_ visitor: RootVisitor)
 
     /// After marking, before anything is swept: drop what is keyed by objects that died.
@@ -14,13 +15,29 @@ extension RootSource {
 
 /// Takes the roots. Words that are no references are ignored.
 public struct RootVisitor {
-    let worker: UnsafeMutablePointer<MarkWorker>
+    private enum Target {
+        case marker(UnsafeMutablePointer<MarkWorker>)
+        case verifier(ReachableSet)
+    }
+    private let target: Target
+
+    package init(worker: UnsafeMutablePointer<MarkWorker>) { target = .marker(worker) }
+    init(tracer: ReachableSet) { target = .verifier(tracer) }
 
     /// Visits one word.
-    public func visit(word: UInt64) { worker.pointee.mark(word: word) }
+    public func visit(word: UInt64) {
+        switch target {
+        case .marker(let worker): worker.pointee.mark(word: word)
+        case .verifier(let reachable): reachable.reach(word, holder: 0, slot: 0)
+        }
+    }
 
     /// Visits `count` words from `words` on.
     public func visit(words: UnsafePointer<UInt64>, count: Int) {
-        for index in 0..<count { worker.pointee.mark(word: words[index]) }
+        switch target {
+        case .marker(let worker): for index in 0..<count { worker.pointee.mark(word: words[index]) }
+        case .verifier(let reachable):
+            for index in 0..<count { reachable.reach(words[index], holder: 0, slot: 0) }
+        }
     }
 }

@@ -1,115 +1,105 @@
-// Walks a stopped heap and says what does not hold. Callable in release builds.
+// Walks a stopped heap and says what does not hold. Each part of the heap has a
+// file of its own beside this one; all are called from here. Callable in
+// release builds; takes time and memory in proportion to the heap.
 
 import Glibc
 import Synchronization
 
-/// Checks a heap whose world is stopped. Each violation is a sentence.
+/// Checks a heap whose world is stopped: no participant is in the middle of
+/// anything. Each violation is a sentence that names the object, span or page.
+///
+///     allArenas ─▶ HeapArena ─▶ span records ─▶ central lists
+///         │            │             │    └───▶ mutators' caches
+///         ▼            ▼             ▼
+///     PageAllocator  bitmap        bits, specials ─▶ statistics
 package struct HeapVerifier {
-    private let heap: MHeapRef
+    let heap: MHeapRef
 
     package init(_ heap: MHeapRef) { self.heap = heap }
 
-    /// What does not hold. `afterMark`: marks are complete and nothing is swept
-    /// yet; then the reachability of every marked object's referents is checked too.
+    /// What does not hold; empty for a sound heap.
+    ///
+    /// - Parameter afterMark: marks are complete and nothing is swept yet: then
+    ///   they are held against what can be reached. Otherwise spans may be
+    ///   unswept, swept or cached.
     package func violations(afterMark: Bool) -> [String] {
-        var found: [String] = []
-        var pagesInUse: UInt = 0
-        var inUseBytes: UInt64 = 0
-        let generation = heap.sweepgen
+        var findings = Findings()
+        let survey = Survey(heap, &findings)
+        checkArenas(survey, &findings)
+        for span in survey.inUse { checkSpan(span, afterMark: afterMark, &findings) }
+        for span in survey.manual { checkManual(span, &findings) }
+        checkBitStorage(survey, &findings)
+        checkLists(survey, &findings)
+        checkMutators(survey, afterMark: afterMark, &findings)
+        checkPages(survey, &findings)
+        checkSweepBuffers(survey, afterMark: afterMark, &findings)
+        checkStatistics(survey, &findings)
+        if afterMark { checkMarks(survey, &findings) }
+        return findings.sentences
+    }
+}
+
+/// What a walk found so far. Keeps the first of them: one broken link can break everything behind it.
+struct Findings {
+    private(set) var sentences: [String] = []
+    private static let capacity = 100
+
+    mutating func add(_ sentence: @autoclosure () -> String) {
+        if sentences.count < Self.capacity { sentences.append(sentence()) }
+    }
+
+    /// Adds the sentence unless `condition` holds.
+    mutating func expect(_ condition: Bool, _ sentence: @autoclosure () -> String) {
+        if !condition { add(sentence()) }
+    }
+}
+
+/// Every span record by state, and the mutators, collected once for all checks.
+struct Survey {
+    var inUse: [MSpanRef] = []
+    var manual: [MSpanRef] = []
+    /// All records, whatever their state.
+    var records: Set<UInt> = []
+    var mutators: [MutatorRef] = []
+    let generation: UInt32
+
+    init(_ heap: MHeapRef, _ findings: inout Findings) {
+        generation = heap.sweepgen
         for position in 0..<heap.pointee.allSpansCount {
-            let span = MSpanRef(bitPattern: heap.pointee.allSpans[position]).unsafelyUnwrapped
-            guard span.state == .inUse else { continue }
-            pagesInUse += span.pointee.pageCount
-            inUseBytes += UInt64(span.pointee.pageCount) << UInt64(HeapConstants.pageShift)
-            checkSpan(span, generation, &found)
-            if afterMark { checkMarks(span, &found) }
-        }
-        if pagesInUse != heap.pointee.pagesInUse.load(ordering: .relaxed) {
-            found.append("pagesInUse is \(heap.pointee.pagesInUse.load(ordering: .relaxed)), the spans have \(pagesInUse)")
-        }
-        let counters = heap.pointee.statistics
-        if counters.heapInUse.byteCount != inUseBytes {
-            found.append("heapInUse is \(counters.heapInUse.byteCount), the spans have \(inUseBytes)")
-        }
-        if counters.heapSys.byteCount != counters.heapInUse.byteCount + counters.heapIdle.byteCount {
-            found.append("heapSys \(counters.heapSys.byteCount) ≠ heapInUse \(counters.heapInUse.byteCount) + heapIdle \(counters.heapIdle.byteCount)")
-        }
-        if counters.heapReleased.byteCount > counters.heapIdle.byteCount {
-            found.append("heapReleased \(counters.heapReleased.byteCount) > heapIdle \(counters.heapIdle.byteCount)")
-        }
-        return found
-    }
-
-    private func checkSpan(_ span: MSpanRef, _ generation: UInt32, _ found: inout [String]) {
-        let name = "span \(String(span.base, radix: 16))"
-        for page in 0..<span.pointee.pageCount {
-            let address = span.base + page << UInt(HeapConstants.pageShift)
-            if heap.spanOf(address) != span { found.append("\(name): page \(page) leads elsewhere") }
-        }
-        let arena = heap.arena(ArenaIndex(address: span.base))!
-        let (byte, mask) = arena.pageIndex(of: span.base)
-        if arena.pointee.pageInUse[byte].load(ordering: .relaxed) & mask == 0 {
-            found.append("\(name): its page is not marked in use")
-        }
-        let state = span.pointee.sweepgen.load(ordering: .relaxed)
-        if state != generation && state != generation &+ 3 {
-            found.append("\(name): generation \(state) in a swept heap of generation \(generation)")
-        }
-        if span.pointee.spanClass.sizeClass != .large, state == generation {
-            let words = UnsafeRawPointer(span.pointee.allocBits!).assumingMemoryBound(to: UInt64.self)
-            var allocated = 0
-            for index in 0..<Int((span.pointee.elemCount + 63) / 64) { allocated += words[index].nonzeroBitCount }
-            if allocated > Int(span.pointee.allocCount) {
-                found.append("\(name): \(allocated) alloc bits, \(span.pointee.allocCount) objects counted")
+            let address = heap.pointee.allSpans[position]
+            guard let span = MSpanRef(bitPattern: address) else {
+                findings.add("allSpans has no record at position \(position)")
+                continue
             }
-            if span.pointee.list == nil { found.append("\(name): in no list") }
-        }
-        var last: SpecialRef? = nil
-        var special = span.pointee.specials
-        while let current = special {
-            if let last, (last.pointee.offset, last.pointee.kind.rawValue) >= (current.pointee.offset, current.pointee.kind.rawValue) {
-                found.append("\(name): specials out of order")
-            }
-            last = current
-            special = current.pointee.next
-        }
-    }
-
-    /// Whatever a marked object refers to is marked: no grey object is left,
-    /// hence nothing reachable is white.
-    private func checkMarks(_ span: MSpanRef, _ found: inout [String]) {
-        let encoding = heap.pointee.configuration.encoding
-        let arena = heap.arena(ArenaIndex(address: span.base))!
-        let (byte, mask) = arena.pageIndex(of: span.base)
-        let pageMarked = arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask != 0
-        for index in 0..<UInt(span.pointee.elemCount) where span.isMarked(index) {
-            let object = span.base + index * span.pointee.elemSize
-            if !pageMarked { found.append("object \(String(object, radix: 16)) is marked, its span's page mark is clear") }
-            if span.isFree(index) { found.append("object \(String(object, radix: 16)) is marked and not allocated") }
-            if span.pointee.spanClass.noscan { continue }
-            var at = object
-            while at < object + span.pointee.elemSize {
-                let arena = heap.arena(ArenaIndex(address: at))!
-                let bits = heap.bitmapWord(at, arena)
-                if bits & 0b10 == 0 { break }
-                let word = UnsafePointer<UInt64>(bitPattern: at)!.pointee
-                if bits & 1 != 0, word & encoding.mask == encoding.match {
-                    check(word: word, encoding, holder: object, at: at, &found)
-                }
-                at += 8
+            findings.expect(records.insert(address).inserted, "\(name(span)) is twice in allSpans")
+            switch span.state {
+            case .inUse: inUse.append(span)
+            case .manual: manual.append(span)
+            case .dead: break
             }
         }
+        inUse.sort { $0.base < $1.base }
+        var mutators: [MutatorRef] = []
+        heap.pointee.world.forEachMutator { mutators.append($0) }
+        self.mutators = mutators
+        findings.expect(generation & 1 == 0, "the heap's generation \(generation) is odd")
     }
+}
 
-    private func check(word: UInt64, _ encoding: WordEncoding, holder: UInt, at slot: UInt, _ found: inout [String]) {
-        let address = UInt(word & encoding.addressMask)
-        guard let (base, span, index) = heap.findObject(address) else {
-            found.append("slot \(String(slot, radix: 16)) of object \(String(holder, radix: 16)) holds "
-                + "\(String(word, radix: 16)), which is no object")
-            return
-        }
-        if !span.isMarked(index) {
-            found.append("object \(String(base, radix: 16)) is reachable from \(String(holder, radix: 16)) and not marked")
+func hex(_ value: UInt) -> String { "0x" + String(value, radix: 16) }
+
+func name(_ span: MSpanRef) -> String { "span \(hex(span.base))" }
+
+extension MHeapRef {
+    /// The swept, unswept or cached state of a span in words.
+    func describeGeneration(_ state: UInt32) -> String {
+        switch state &- sweepgen {
+        case 0: "swept"
+        case 1: "cached before the sweep"
+        case 3: "cached"
+        case 0 &- 1: "being swept"
+        case 0 &- 2: "unswept"
+        default: "of generation \(state) in a heap of generation \(sweepgen)"
         }
     }
 }
