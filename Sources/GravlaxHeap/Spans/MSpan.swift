@@ -188,7 +188,8 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         let withheld = pointee.withheldCache
         if withheld == 0 { return }
         pointee.withheldCache = 0
-        pointee.allocCache = withheld &>> UInt64(pointee.freeIndex - pointee.withheldFrom)
+        // The slot that was left may still be there: a span can be given back before it is taken.
+        pointee.allocCache = pointee.allocCache | withheld &>> UInt64(pointee.freeIndex - pointee.withheldFrom)
     }
 
     /// Leaves just the next free slot in `allocCache`, so that the allocation after it is slow.
