@@ -12,8 +12,8 @@ extension Mutator {
     /// `pollRequested`, with every live reference visible to the root source.
     public func safepoint() {
         if state.pointee.heap.pointee.world.isStopping {
-            world.leave()
-            world.enter()
+            world.leave(state)
+            world.enter(state)
             state.prepareForSweep()
         }
         let due = state.pointee.poll.load(ordering: .relaxed) & PollReason.collect.rawValue != 0
@@ -73,11 +73,11 @@ extension Mutator {
     }
 
     /// Before host code that blocks: from here on the world may stop without this mutator.
-    public func enterOutside() { world.leave() }
+    public func enterOutside() { world.leave(state) }
 
     /// After it. Waits while the world is stopped.
     public func leaveOutside() {
-        world.enter()
+        world.enter(state)
         state.prepareForSweep()
     }
 

@@ -47,8 +47,10 @@ package struct PollReason: OptionSet, Sendable {
     /// Both outlive the mutator.
     package var roots: Unmanaged<AnyObject>?
     package var owner: Unmanaged<Heap>?
-    /// Under the world's mutex.
+    /// Under the world's lock.
     package var nextMutator: MutatorRef?
+    /// Neither at a safepoint nor outside. Under the world's lock.
+    package var isRunning: Bool
 
     static let spanRecordCapacity = 128
     static let barrierCapacity = 256
@@ -84,7 +86,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, tiny: 0, tinyOffset: 0, tinyAllocs: 0,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
-            emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil))
+            emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }
 }

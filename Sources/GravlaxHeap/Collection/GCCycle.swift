@@ -52,7 +52,7 @@ extension Heap {
         let swept = monotonicNanoseconds()
         // Twice: most of it with everybody running, the rest for what they allocated until they stood still.
         guard reserveForCycle() else { return false }
-        guard raw.pointee.world.stop() else { return true }
+        guard raw.pointee.world.stop(mutator) else { return true }
         let stopped = monotonicNanoseconds()
         finishSweepStopped()
         guard reserveForCycle() else {
@@ -87,21 +87,22 @@ extension Heap {
     }
 
     /// Sweeps what is left of the last cycle, with everybody running.
-    func finishSweep(_ mutator: MutatorRef?) {
+    package func finishSweep(_ mutator: MutatorRef?) {
         mutator?.prepareForSweep()
+        raw.pointee.world.flushSafeMutators()
         while raw.sweepOne(mutator) != nil {}
     }
 
     /// Runs `body` with the world stopped, for a running mutator at a safepoint.
-    func whileStopped(_ mutator: MutatorRef, _ body: () -> Void) {
-        while !raw.pointee.world.stop() {}
+    package func whileStopped(_ mutator: MutatorRef, _ body: () -> Void) {
+        while !raw.pointee.world.stop(mutator) {}
         body()
         raw.pointee.world.start()
         mutator.prepareForSweep()
     }
 
     /// Has all mutators give back what they hold. World stopped.
-    func flushCaches() {
+    package func flushCaches() {
         raw.pointee.world.forEachMutator {
             $0.prepareForSweep()
             $0.flushAll()
@@ -119,39 +120,55 @@ extension Heap {
     }
 
     /// With the world stopped: caches that were not flushed since the last flip, then stragglers.
-    private func finishSweepStopped() {
+    package func finishSweepStopped() {
         raw.pointee.world.forEachMutator { $0.prepareForSweep() }
         while raw.sweepOne(nil) != nil {}
     }
 
     /// What a cycle cannot do without: mark bits of the next epoch for all in-use spans, and a few work buffers.
     /// Exact while the world is stopped. INV-19.
-    private func reserveForCycle() -> Bool {
+    package func reserveForCycle() -> Bool {
         raw.pointee.markBits.reserve(byteCount: raw.pointee.markBitBytesInUse.load(ordering: .relaxed))
             && raw.pointee.work.stacks.reserve(count: 4)
     }
 
     /// Marks everything reachable (INV-15). World stopped. Returns the bytes marked.
     private func markStopped() -> UInt64 {
+        beginMarking()
+        var worker = MarkWorker(raw)
+        withUnsafeMutablePointer(to: &worker) { worker in
+            markRoots(worker)
+            while worker.pointee.step(4096) {}
+            worker.pointee.rescanAfterOverflow()
+        }
+        let marked = worker.markedBytes
+        worker.destroy()
+        endMarking()
+        return marked
+    }
+
+    /// World stopped, everything swept.
+    package func beginMarking() {
         for order in 0..<raw.pointee.allArenasCount.load(ordering: .relaxed) {
             let arena = raw.arena(ArenaIndex(address: raw.pointee.allArenas[order] << UInt(HeapConstants.arenaShift)))!
             UnsafeMutableRawPointer(arena.pointee.pageMarks)
                 .initializeMemory(as: UInt8.self, repeating: 0, count: HeapArena.pageBitBytes)
         }
         raw.pointee.marking.store(1, ordering: .relaxed)
-        var worker = MarkWorker(raw)
-        withUnsafeMutablePointer(to: &worker) { worker in
-            let visitor = RootVisitor(worker: worker)
-            raw.pointee.world.forEachMutator { mutator in
-                (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
-                // The next piece of a tiny block must not be handed out of freed memory (INV-20).
-                if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny) }
-            }
-            while worker.pointee.step(4096) {}
-            worker.pointee.rescanAfterOverflow()
+    }
+
+    /// Greys what the mutators refer to.
+    package func markRoots(_ worker: UnsafeMutablePointer<MarkWorker>) {
+        let visitor = RootVisitor(worker: worker)
+        raw.pointee.world.forEachMutator { mutator in
+            (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
+            // The next piece of a tiny block must not be handed out of freed memory (INV-20).
+            if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny) }
         }
-        let marked = worker.markedBytes
-        worker.destroy()
+    }
+
+    /// Nothing is grey any more: drops what is keyed by the dead.
+    package func endMarking() {
         raw.pointee.marking.store(0, ordering: .relaxed)
         raw.pointee.world.forEachMutator { mutator in
             (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.processWeak { address in
@@ -159,11 +176,10 @@ extension Heap {
                 return span.isMarked(index)
             }
         }
-        return marked
     }
 
     /// The next generation. World stopped, everything swept.
-    private func flip(marked: UInt64) {
+    package func flip(marked: UInt64) {
         let counters = raw.pointee.statistics
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)

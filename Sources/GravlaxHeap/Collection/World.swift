@@ -49,6 +49,18 @@ package struct World {
     /// Under `lock`.
     private func addRunning(_ count: Int) { record.pointee.running.wrappingAdd(count, ordering: .releasing) }
 
+    /// From safe to running. Under `lock`.
+    private func run(_ mutator: MutatorRef) {
+        mutator.pointee.isRunning = true
+        addRunning(1)
+    }
+
+    /// From running to safe. Under `lock`.
+    private func rest(_ mutator: MutatorRef) {
+        mutator.pointee.isRunning = false
+        addRunning(-1)
+    }
+
     /// Under `lock`. Waits while the world is stopped, or being stopped.
     private func waitWhileStopping() { while isStopping { changed.wait(lock) } }
 
@@ -61,7 +73,7 @@ package struct World {
             mutator.pointee.nextMutator = record.pointee.mutators
             record.pointee.mutators = mutator
             record.pointee.mutatorCount = record.pointee.mutatorCount + 1
-            addRunning(1)
+            run(mutator)
         }
     }
 
@@ -83,7 +95,7 @@ package struct World {
             mutator.pointee.nextMutator = record.pointee.retired
             record.pointee.retired = mutator
             record.pointee.mutatorCount = record.pointee.mutatorCount - 1
-            addRunning(-1)
+            rest(mutator)
             changed.wakeAll()
         }
     }
@@ -98,18 +110,26 @@ package struct World {
     }
 
     /// From running to safe: from here on the world may stop without this participant.
-    func leave() {
+    func leave(_ mutator: MutatorRef) {
         lock.withLock {
-            addRunning(-1)
+            rest(mutator)
             if isStopping { changed.wakeAll() }
         }
     }
 
     /// From safe to running; waits while the world is stopped.
-    func enter() {
+    func enter(_ mutator: MutatorRef) {
         lock.withLock {
             waitWhileStopping()
-            addRunning(1)
+            run(mutator)
+        }
+    }
+
+    /// Sweeps what mutators that are safe had cached before the last flip. Such a mutator may stay outside for long, or
+    /// wait for the end of a stop that waits for the caller: nobody else would.
+    package func flushSafeMutators() {
+        lock.withLock {
+            forEachMutator { if !$0.pointee.isRunning { $0.prepareForSweep() } }
         }
     }
 
@@ -122,6 +142,14 @@ package struct World {
         }
     }
 
+    /// A sweeper's way out.
+    func leave() {
+        lock.withLock {
+            addRunning(-1)
+            if isStopping { changed.wakeAll() }
+        }
+    }
+
     /// Whether somebody stops, or has stopped, the world.
     var isStopping: Bool { record.pointee.stopping.load(ordering: .acquiring) != 0 }
 
@@ -131,13 +159,13 @@ package struct World {
 
     /// Stops the world for the running mutator that calls. False if somebody
     /// else stopped it first: then this mutator stood safe until that was over.
-    func stop() -> Bool {
+    func stop(_ mutator: MutatorRef) -> Bool {
         let isFirst = lock.withLock {
             if isStopping {
-                addRunning(-1)
+                rest(mutator)
                 changed.wakeAll()
                 waitWhileStopping()
-                addRunning(1)
+                run(mutator)
                 return false
             }
             record.pointee.stopping.store(1, ordering: .releasing)

@@ -77,7 +77,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         while true {
             let state = span.pointee.sweepgen.load(ordering: .acquiring)
             if state == generation || state == generation &+ 3 { return }
-            spinHint()
+            // Its mutator sweeps it on its way back from a safepoint; one that stays there is helped.
+            if state == generation &+ 1 { pointee.world.flushSafeMutators() } else { spinHint() }
         }
     }
 
@@ -96,8 +97,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             }
             // Not in use, or swept already (allocation or the reclaimer was faster): look further.
             if span.state != .inUse { continue }
-            let pages = span.pointee.pageCount
             guard claim(span) else { continue }
+            let pages = span.pointee.pageCount
             if sweep(span, preserve: false, mutator) {
                 pointee.reclaimCredit.wrappingAdd(pages, ordering: .relaxed)
                 return pages

@@ -108,12 +108,14 @@ extension UnsafeMutablePointer where Pointee == MHeap {
                 done |= 1 << UInt8(bit)
                 let address = arena.pointee.base + UInt(byte * 8 + bit) << UInt(HeapConstants.pageShift)
                 pointee.lock.lock()
-                let span = arena.spanEntry(address)
-                let isHead = span.map { $0.state == .inUse && $0.base == address } ?? false
-                let pages = span?.pointee.pageCount ?? 0
-                let claimed = isHead && claim(span!)
+                // Spans are freed under the lock: while the bit stands, the entry is not stale.
+                let isInUse = arena.pointee.pageInUse[byte].load(ordering: .acquiring) & (1 << UInt8(bit)) != 0
+                let span = isInUse ? arena.spanEntry(address) : nil
+                let claimed = span.map { claim($0) } ?? false
                 pointee.lock.unlock()
-                if claimed, sweep(span!, preserve: false, nil) { freed += pages }
+                guard claimed, let span else { continue }
+                let pages = span.pointee.pageCount
+                if sweep(span, preserve: false, nil) { freed += pages }
             }
         }
         return freed
