@@ -96,9 +96,12 @@ extension HeapVerifier {
 
     /// Entries of pages that are in no span may be stale, but lead to a record.
     private func checkPageMap(_ arena: HeapArenaRef, _ survey: Survey, _ findings: inout Findings) {
-        for page in 0..<HeapConstants.pagesPerArena {
+        var page = -1
+        while page + 1 < HeapConstants.pagesPerArena {
+            page += 1
             let entry = arena.pointee.spans[page].load(ordering: .relaxed)
-            if entry != 0 && !survey.records.contains(entry) {
+            if entry == 0 { continue }
+            if !survey.records.contains(entry) {
                 let address = arena.pointee.base + UInt(page) << UInt(HeapConstants.pageShift)
                 findings.add("page \(hex(address)) leads to \(hex(entry)), which is no span record")
             }

@@ -17,7 +17,7 @@ extension HeapVerifier {
         let tiny = Set(survey.mutators.map { $0.pointee.tiny })
         for span in survey.inUse {
             var isAnyMarked = false
-            for index in 0..<UInt(span.pointee.elemCount) where span.isMarked(index) {
+            forEachMark(of: span) { index in
                 isAnyMarked = true
                 let object = span.base + index * span.pointee.elemSize
                 findings.expect(
@@ -76,7 +76,7 @@ final class ReachableSet {
 
     func contains(_ object: UInt) -> Bool {
         guard let words = bits[object >> UInt(HeapConstants.arenaShift)] else { return false }
-        let word = object & UInt(HeapConstants.arenaSize - 1) >> 3
+        let word = (object & UInt(HeapConstants.arenaSize - 1)) >> 3
         return words[Int(word / 64)] >> UInt64(word % 64) & 1 != 0
     }
 
@@ -90,7 +90,7 @@ final class ReachableSet {
             words.initialize(repeating: 0, count: Self.wordCount)
             bits[index] = words
         }
-        let word = object & UInt(HeapConstants.arenaSize - 1) >> 3
+        let word = (object & UInt(HeapConstants.arenaSize - 1)) >> 3
         let bit: UInt64 = 1 << UInt64(word % 64)
         if words[Int(word / 64)] & bit != 0 { return false }
         words[Int(word / 64)] |= bit
@@ -144,7 +144,7 @@ final class ReachableSet {
     /// The two bits of the word at `address`.
     private func bitmapBits(_ address: UInt) -> UInt64 {
         guard let arena = heap.arena(ArenaIndex(address: address)) else { return 0 }
-        let word = address & UInt(HeapConstants.arenaSize - 1) >> 3
+        let word = (address & UInt(HeapConstants.arenaSize - 1)) >> 3
         return arena.pointee.bitmap[Int(word / 32)].load(ordering: .relaxed) >> UInt64(word % 32 * 2) & 0b11
     }
 }

@@ -53,7 +53,7 @@ extension HeapVerifier {
         for (number, mutator) in survey.mutators.enumerated() {
             let cache = mutator.pointee.pageCache
             findings.expect(
-                cache.isEmpty || cache.base & (PageCache.pageCount << PageGeometry.pageShift - 1) == 0,
+                cache.isEmpty || cache.base & ((PageCache.pageCount << PageGeometry.pageShift) - 1) == 0,
                 "the page cache of mutator \(number) begins at \(hex(cache.base))")
             findings.expect(
                 cache.scavenged & ~cache.free == 0, "the page cache of mutator \(number) has scavenged pages it gave away")
@@ -116,9 +116,12 @@ extension HeapVerifier {
             expected = parents
             level -= 1
         }
-        for index in 0..<PageGeometry.summaryCount(0) where expected[index] == nil {
-            let stored = pages.summary(level: 0, containing: index << PageGeometry.levelShift(0))
-            findings.expect(stored.isNone, "the root summary \(index) has free pages and no heap")
+        let root = pages.summaries(0)
+        var index = -1
+        while index + 1 < Int(PageGeometry.summaryCount(0)) {
+            index += 1
+            if root[index].bits == 0 || expected[UInt(index)] != nil { continue }
+            findings.add("the root summary \(index) has free pages and no heap")
         }
     }
 

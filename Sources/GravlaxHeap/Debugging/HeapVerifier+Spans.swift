@@ -89,9 +89,10 @@ extension HeapVerifier {
             "\(name(span)) counts \(span.pointee.allocCount) objects and has room for \(span.pointee.elemCount)")
         let count = Int(span.pointee.elemCount)
         var free = 0
-        for index in Int(min(span.pointee.freeIndex, span.pointee.elemCount))..<count
-        where allocBits[index >> 3] & (1 << UInt8(index & 7)) == 0 {
-            free += 1
+        var index = Int(span.pointee.freeIndex)
+        while index < count {
+            if allocBits[index >> 3] & (1 << UInt8(index & 7)) == 0 { free += 1 }
+            index += 1
         }
         findings.expect(
             free == Int(span.freeCount),
@@ -110,17 +111,31 @@ extension HeapVerifier {
     ) {
         var marked = 0
         let count = UInt(span.pointee.elemCount)
-        for index in 0..<alignUp(count, 64) where span.isMarked(index) {
-            findings.expect(index < count, "\(name(span)): mark bit \(index) is past its \(count) objects")
+        forEachMark(of: span) { index in
             marked += 1
-            if index < count {
-                let object = span.base + index * span.pointee.elemSize
-                findings.expect(!span.isFree(index), "object \(hex(object)) is marked and not allocated")
+            guard index < count else {
+                findings.add("\(name(span)): mark bit \(index) is past its \(count) objects")
+                return
             }
+            let object = span.base + index * span.pointee.elemSize
+            findings.expect(!span.isFree(index), "object \(hex(object)) is marked and not allocated")
         }
         if !afterMark, distance == 0 || distance == 3 {
             findings.expect(
                 marked == 0 || heap.isMarking, "\(name(span)) is swept and has \(marked) marks with no mark under way")
+        }
+    }
+
+    /// Calls `body` with the index of each mark bit that is set, also past the objects.
+    func forEachMark(of span: MSpanRef, _ body: (UInt) -> Void) {
+        var byte: UInt = 0
+        while byte < alignUp(UInt(span.pointee.elemCount), 64) / 8 {
+            var bits = span.markByte(byte * 8).pointee.load(ordering: .relaxed)
+            while bits != 0 {
+                body(byte * 8 + UInt(bits.trailingZeroBitCount))
+                bits &= bits - 1
+            }
+            byte += 1
         }
     }
 

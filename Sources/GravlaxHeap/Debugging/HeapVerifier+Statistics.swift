@@ -96,7 +96,8 @@ extension HeapVerifier {
         let counters = heap.pointee.statistics
         let taken = survey.inUse.count + survey.manual.count
             + survey.mutators.reduce(0) { $0 + $1.pointee.spanRecordCount }
-        let handedOut = heap.pointee.spanAllocator.inUseByteCount / heap.pointee.spanAllocator.recordByteCount
+        let pool = heap.pointee.spanAllocator
+        let handedOut = pool.pointee.inUseByteCount / pool.pointee.recordByteCount
         findings.expect(
             UInt(taken) == handedOut, "\(handedOut) span records are handed out, spans and stocks have \(taken)")
         let recordBytes = UInt64(survey.records.count * MemoryLayout<MSpan>.stride + heap.pointee.allSpansCapacity * 8)
@@ -110,6 +111,10 @@ extension HeapVerifier {
         let bitBytes = survey.inUse.reduce(0) {
             $0 + 2 * UInt64(MarkBitsArenas.byteCount(elemCount: Int($1.pointee.elemCount)))
         }
+        let reserved = heap.pointee.markBitBytesInUse.load(ordering: .relaxed)
+        findings.expect(
+            UInt64(reserved) * 2 == bitBytes,
+            "a cycle would reserve \(reserved) bytes of mark bits, the spans have \(bitBytes / 2)")
         findings.expect(
             counters.markBits.byteCount >= bitBytes,
             "markBits counts \(counters.markBits.byteCount) bytes, the spans' bits have \(bitBytes)")
