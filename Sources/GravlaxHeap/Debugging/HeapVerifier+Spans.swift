@@ -128,14 +128,14 @@ extension HeapVerifier {
 
     /// Calls `body` with the index of each mark bit that is set, also past the objects.
     func forEachMark(of span: MSpanRef, _ body: (UInt) -> Void) {
-        var byte: UInt = 0
-        while byte < alignUp(UInt(span.pointee.elemCount), 64) / 8 {
-            var bits = span.markByte(byte * 8).pointee.load(ordering: .relaxed)
+        var first: UInt = 0
+        while first < UInt(span.pointee.elemCount) {
+            var bits = span.markWord(first).pointee.load(ordering: .relaxed)
             while bits != 0 {
-                body(byte * 8 + UInt(bits.trailingZeroBitCount))
+                body(first + UInt(bits.trailingZeroBitCount))
                 bits &= bits - 1
             }
-            byte += 1
+            first += 64
         }
     }
 
