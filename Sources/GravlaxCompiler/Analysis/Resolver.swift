@@ -6,7 +6,7 @@
 //   captured, and assigned later or captured by its initialiser → a cell
 //
 // A local function that is never assigned again is not captured by its own body:
-// there it is the running closure. The errors are those of clox, at the same tokens.
+// there it is the running closure.
 
 /// Index in `Resolution.variables`.
 package struct VariableID: Hashable, Sendable {
@@ -52,44 +52,25 @@ package struct Resolution: Sendable {
 
 /// Walks a tree once, in source order.
 package struct Resolver {
-    private enum FunctionKind { case function, method, initializer }
-
-    private struct ClassContext {
-        var hasSuperclass: Bool
-    }
-
-    private struct Binding {
-        let variable: VariableID
-        let depth: Int
-        var isDefined: Bool
-    }
-
     private let tree: SyntaxTree
     private var resolution = Resolution()
-    private var diagnostics: [Diagnostic] = []
     /// Bindings of each name, the innermost last.
-    private var bindings: [String: [Binding]] = [:]
+    private var bindings: [String: [VariableID]] = [:]
     /// The names that each open scope declares. Empty at the top level of the script.
     private var scopes: [[String]] = []
-    private var functions: [(id: FunctionID, kind: FunctionKind)] = []
-    private var classes: [ClassContext] = []
-    /// As in clox, one error silences the rest of its declaration.
-    private var isPanicking = false
+    /// The functions around, the innermost last.
+    private var functions: [FunctionID] = []
 
-    /// Resolves all names, and finds the errors that are not the grammar's, in source order.
-    package static func resolve(_ tree: SyntaxTree) -> (Resolution, [Diagnostic]) {
+    /// Resolves all names of a tree that the parser found no error in.
+    ///
+    /// - Complexity: linear in the tree, and its recursion as deep.
+    package static func resolve(_ tree: SyntaxTree) -> Resolution {
         var resolver = Resolver(tree: tree)
         for statement in tree.body { resolver.resolve(statement) }
-        return (resolver.resolution, resolver.diagnostics)
+        return resolver.resolution
     }
 
     private init(tree: SyntaxTree) { self.tree = tree }
-
-    private mutating func fail(_ message: String, at token: Name) {
-        if isPanicking { return }
-        isPanicking = true
-        diagnostics.append(Diagnostic(message, at: .token(token.text), span: token.span, line: token.line))
-    }
 
     // MARK: Scopes
 
@@ -102,43 +83,31 @@ package struct Resolver {
     }
 
     private mutating func newVariable(function: FunctionID? = nil) -> VariableID {
-        resolution.variables.append(Variable(owner: functions.last?.id, function: function))
+        resolution.variables.append(Variable(owner: functions.last, function: function))
         return VariableID(index: Int32(resolution.variables.count - 1))
     }
 
-    private mutating func bind(_ name: String, to variable: VariableID, isDefined: Bool) {
-        bindings[name, default: []].append(Binding(variable: variable, depth: scopes.count, isDefined: isDefined))
+    private mutating func bind(_ name: String, to variable: VariableID) {
+        bindings[name, default: []].append(variable)
         scopes[scopes.count - 1].append(name)
     }
 
     /// Declares a name in the current scope; does nothing where that is global.
-    private mutating func declare(_ name: Name, function: FunctionID? = nil, isDefined: Bool = false) {
+    private mutating func declare(_ name: Name, function: FunctionID? = nil) {
         if scopes.isEmpty { return }
-        if let last = bindings[name.text]?.last, last.depth == scopes.count {
-            fail("Already a variable with this name in this scope.", at: name)
-        }
         let variable = newVariable(function: function)
         resolution.declarations[name.span.start] = variable
-        bind(name.text, to: variable, isDefined: isDefined)
-    }
-
-    private mutating func define(_ name: Name) {
-        guard !scopes.isEmpty, var stack = bindings[name.text], !stack.isEmpty else { return }
-        bindings[name.text] = nil
-        stack[stack.count - 1].isDefined = true
-        bindings[name.text] = stack
+        bind(name.text, to: variable)
     }
 
     /// The variable that a name means here, noting the use; nil when it is global.
     private mutating func use(_ name: Name, assigning: Bool) -> VariableID? {
-        guard let binding = bindings[name.text]?.last else { return nil }
-        if !binding.isDefined { fail("Can't read local variable in its own initializer.", at: name) }
-        let id = binding.variable
+        guard let id = bindings[name.text]?.last else { return nil }
         let index = Int(id.index)
         if assigning { resolution.variables[index].isAssigned = true }
-        if resolution.variables[index].owner != functions.last?.id {
+        if resolution.variables[index].owner != functions.last {
             // Uses inside the function's own body go through its closure; see Variable.isOwnClosure.
-            if let own = resolution.variables[index].function, functions.contains(where: { $0.id == own }) {
+            if let own = resolution.variables[index].function, functions.contains(own) {
                 resolution.variables[index].isUsedInside = true
             } else {
                 resolution.variables[index].isCaptured = true
@@ -158,9 +127,9 @@ package struct Resolver {
         case .expression(let value), .print(let value):
             resolve(value)
         case .var(let name, let initialiser):
-            declare(name)
+            // A name in its own initialiser is an error of the parser's, or global.
             if let initialiser { resolve(initialiser) }
-            define(name)
+            declare(name)
         case .block(let statements):
             openScope()
             for statement in statements { resolve(statement) }
@@ -182,53 +151,42 @@ package struct Resolver {
         case .forIn(let names, let iterable, let body):
             openScope()
             resolve(iterable)
-            for name in names { declare(name, isDefined: true) }
+            for name in names { declare(name) }
             resolve(body)
             closeScope()
-        case .return(let keyword, let value):
-            if functions.isEmpty { fail("Can't return from top-level code.", at: keyword) }
-            if let value {
-                if functions.last?.kind == .initializer { fail("Can't return a value from an initializer.", at: keyword) }
-                resolve(value)
-            }
+        case .return(_, let value):
+            if let value { resolve(value) }
         case .function(let function):
-            declare(tree[function].name, function: function, isDefined: true)
-            resolve(function, kind: .function)
+            declare(tree[function].name, function: function)
+            resolve(function, isMethod: false)
         case .class(let name, let superclass, let methods):
             resolveClass(name, superclass, methods)
         }
-        isPanicking = false
     }
 
     private mutating func resolveClass(_ name: Name, _ superclass: Name?, _ methods: [FunctionID]) {
-        declare(name, isDefined: true)
-        classes.append(ClassContext(hasSuperclass: false))
+        declare(name)
         if let superclass {
             resolveUse(superclass)
-            if superclass.text == name.text { fail("A class can't inherit from itself.", at: superclass) }
             openScope()
             let hidden = newVariable()
             resolution.superclasses[name.span.start] = hidden
-            bind("super", to: hidden, isDefined: true)
-            classes[classes.count - 1].hasSuperclass = true
+            bind("super", to: hidden)
         }
-        for method in methods {
-            resolve(method, kind: tree[method].name.text == "init" ? .initializer : .method)
-        }
+        for method in methods { resolve(method, isMethod: true) }
         if superclass != nil { closeScope() }
-        classes.removeLast()
     }
 
-    private mutating func resolve(_ id: FunctionID, kind: FunctionKind) {
+    private mutating func resolve(_ id: FunctionID, isMethod: Bool) {
         let function = tree[id]
-        functions.append((id, kind))
+        functions.append(id)
         openScope()
-        if kind != .function {
+        if isMethod {
             let receiver = newVariable()
             resolution.receivers[id] = receiver
-            bind("this", to: receiver, isDefined: true)
+            bind("this", to: receiver)
         }
-        for parameter in function.parameters { declare(parameter, isDefined: true) }
+        for parameter in function.parameters { declare(parameter) }
         for statement in function.body { resolve(statement) }
         closeScope()
         functions.removeLast()
@@ -262,22 +220,11 @@ package struct Resolver {
             for element in elements { resolve(element) }
         case .this:
             let place = tree.place(id)
-            let keyword = Name("this", span: place.span, line: place.line)
-            if classes.isEmpty {
-                fail("Can't use 'this' outside of a class.", at: keyword)
-            } else {
-                resolveUse(keyword)
-            }
+            resolveUse(Name("this", span: place.span, line: place.line))
         case .super(let keyword, _):
-            if classes.isEmpty {
-                fail("Can't use 'super' outside of a class.", at: keyword)
-            } else if classes.last?.hasSuperclass == false {
-                fail("Can't use 'super' in a class with no superclass.", at: keyword)
-            } else {
-                resolveUse(keyword)
-                let receiver = Name("this", span: keyword.span, line: keyword.line)
-                resolution.superReceivers[keyword.span.start] = use(receiver, assigning: false)
-            }
+            resolveUse(keyword)
+            let receiver = Name("this", span: keyword.span, line: keyword.line)
+            resolution.superReceivers[keyword.span.start] = use(receiver, assigning: false)
         }
     }
 }

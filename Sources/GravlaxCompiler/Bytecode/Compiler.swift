@@ -26,33 +26,29 @@ package enum Compiler {
     ///   - source: UTF-8; anything else is a compile error.
     ///   - name: of the text, for errors and traces.
     ///   - globalNames: the global slots that exist already; the program's list extends it.
-    /// - Throws: all errors of parser and resolver, as clox would report them.
+    /// - Throws: all errors, as clox would report them.
     /// - Complexity: linear in the size of the text. Any thread may call it; it brings a stack of its own where the tree is deep.
     package static func compile(
         source: [UInt8], name: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws(CompileErrors) -> Program {
         let parsed = Parser.parse(source, isInteractive: options.isInteractive)
+        if !parsed.diagnostics.isEmpty { throw CompileErrors(parsed.diagnostics) }
         let result = onDeepStack(parsed.tree) {
             Result { () throws(CompileErrors) in
-                if parsed.diagnostics.isEmpty {
-                    return try compile(parsed.tree, sourceName: name, globalNames: globalNames, options: options)
-                }
-                throw CompileErrors(parsed.merging(Resolver.resolve(parsed.tree).1))
+                try compile(parsed.tree, sourceName: name, globalNames: globalNames, options: options)
             }
         }
         return try result.get()
     }
 
-    /// Compiles a parsed text that has no errors of grammar.
+    /// Compiles a parsed text that has no errors.
     ///
     /// Recursion is as deep as the tree: call it with a stack that fits the nesting.
     /// - Complexity: linear in the size of the tree.
     package static func compile(
         _ tree: SyntaxTree, sourceName: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws(CompileErrors) -> Program {
-        let (resolution, diagnostics) = Resolver.resolve(tree)
-        if !diagnostics.isEmpty { throw CompileErrors(diagnostics) }
-        var generator = Generator(tree: tree, resolution: resolution, globalNames: globalNames, options: options)
+        var generator = Generator(tree: tree, resolution: Resolver.resolve(tree), globalNames: globalNames, options: options)
         let program = generator.generateScript(name: sourceName)
         if !generator.diagnostics.isEmpty { throw CompileErrors(generator.diagnostics) }
         #if DEBUG

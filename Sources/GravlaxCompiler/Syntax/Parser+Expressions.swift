@@ -75,14 +75,24 @@ extension Parser {
         case .false: return node(.boolean(false), from: start)
         case .number: return node(.number(numberValue(previous)), from: start)
         case .string: return node(.string(stringValue(previous)), from: start)
-        case .this: return node(.this, from: start)
+        case .this:
+            if !scopes.isInClass { failName("Can't use 'this' outside of a class.") }
+            return node(.this, from: start)
         case .identifier:
             let name = name()
+            if name.text == scopes.initialising {
+                failName("Can't read local variable in its own initializer.")
+            }
             guard canAssign, match(.equal) else { return node(.variable(name), from: start) }
             let value = expression()
             return node(.assign(name, value), from: start, over: value)
         case .super:
             let keyword = name()
+            if !scopes.isInClass {
+                failName("Can't use 'super' outside of a class.")
+            } else if !scopes.classHasSuperclass {
+                failName("Can't use 'super' in a class with no superclass.")
+            }
             consume(.dot, "Expect '.' after 'super'.")
             consume(.identifier, "Expect superclass method name.")
             let method = name()

@@ -12,7 +12,7 @@ extension Parser {
         } else {
             statement = self.statement()
         }
-        declarationEnded()
+        if isPanicking { synchronize() }
         return statement
     }
 
@@ -23,43 +23,58 @@ extension Parser {
     private mutating func classDeclaration() -> StatementID {
         let start = previous.start
         consume(.identifier, "Expect class name.")
-        let className = name()
+        let className = declaredName()
+        scopes.openClass()
         var superclass: Name?
         if match(.less) {
             consume(.identifier, "Expect superclass name.")
-            superclass = name()
+            let name = name()
+            superclass = name
+            if name.text == className.text { failName("A class can't inherit from itself.") }
+            scopes.setSuperclass()
         }
         consume(.leftBrace, "Expect '{' before class body.")
         var methods: [FunctionID] = []
         while current.kind != .rightBrace, current.kind != .end {
             consume(.identifier, "Expect method name.")
-            methods.append(function(name()))
+            let name = name()
+            methods.append(function(name, name.text == "init" ? .initializer : .method))
         }
         consume(.rightBrace, "Expect '}' after class body.")
+        scopes.closeClass()
         return add(.class(className, superclass: superclass, methods: methods), from: start)
     }
 
     private mutating func functionDeclaration() -> StatementID {
         let start = previous.start
         consume(.identifier, "Expect function name.")
-        let function = function(name())
+        let function = function(declaredName(), .function)
         return add(.function(function), from: start)
     }
 
-    /// Parameters and body.
-    private mutating func function(_ name: Name) -> FunctionID {
+    /// `previous` as the name of what is declared here.
+    private mutating func declaredName() -> Name {
+        let name = name()
+        if !scopes.declare(name.text) { failName("Already a variable with this name in this scope.") }
+        return name
+    }
+
+    /// Parameters and body, which share one scope.
+    private mutating func function(_ name: Name, _ kind: OpenScopes.FunctionKind) -> FunctionID {
         var parameters: [Name] = []
+        scopes.openFunction(kind)
         consume(.leftParen, "Expect '(' after function name.")
         if current.kind != .rightParen {
             repeat {
                 if parameters.count == 255 { fail("Can't have more than 255 parameters.", at: current) }
                 consume(.identifier, "Expect parameter name.")
-                parameters.append(self.name())
+                parameters.append(declaredName())
             } while match(.comma)
         }
         consume(.rightParen, "Expect ')' after parameters.")
         consume(.leftBrace, "Expect '{' before function body.")
         let body = block()
+        scopes.closeFunction()
         let place = place(from: name.span.start)
         return result.tree.add(
             Function(name: name, parameters: parameters, body: body, span: place.span, line: place.line))
@@ -68,11 +83,16 @@ extension Parser {
     private mutating func variableDeclaration() -> StatementID {
         let start = previous.start
         consume(.identifier, "Expect variable name.")
-        return variableDeclaration(named: name(), from: start)
+        return variableDeclaration(named: declaredName(), from: start)
     }
 
     private mutating func variableDeclaration(named name: Name, from start: UInt32) -> StatementID {
-        let initializer = match(.equal) ? expression() : nil
+        var initializer: ExpressionID?
+        if match(.equal) {
+            scopes.beginInitialiser(of: name.text)
+            initializer = expression()
+            scopes.endInitialiser()
+        }
         endStatement("Expect ';' after variable declaration.")
         return add(.var(name, initializer), from: start)
     }
@@ -116,7 +136,9 @@ extension Parser {
             return add(.while(condition, body), from: start)
         }
         if match(.leftBrace) {
+            scopes.openBlock()
             let statements = block()
+            scopes.closeBlock()
             return add(.block(statements), from: start)
         }
         return expressionStatement()
@@ -137,7 +159,9 @@ extension Parser {
 
     private mutating func returnStatement() -> StatementID {
         let keyword = name()
+        if scopes.function == .script { failName("Can't return from top-level code.") }
         if match(.semicolon) { return add(.return(keyword, nil), from: keyword.span.start) }
+        if scopes.function == .initializer { failName("Can't return a value from an initializer.") }
         let value = expression()
         endStatement("Expect ';' after return value.")
         return add(.return(keyword, value), from: keyword.span.start)
@@ -174,13 +198,15 @@ extension Parser {
     }
 
     private mutating func forStatement(from start: UInt32) -> StatementID {
+        scopes.openBlock()
+        defer { scopes.closeBlock() }
         consume(.leftParen, "Expect '(' after 'for'.")
         var initializer: StatementID?
         if match(.semicolon) {
         } else if match(.var) {
             let variableStart = previous.start
             consume(.identifier, "Expect variable name.")
-            let first = name()
+            let first = declaredName()
             if current.kind == .comma || isWord(current, "in"), !isPanicking {
                 return forInStatement(first, from: start)
             }
@@ -207,7 +233,7 @@ extension Parser {
         var names = [first]
         if match(.comma) {
             consume(.identifier, "Expect variable name.")
-            names.append(name())
+            names.append(declaredName())
         }
         if isWord(current, "in") { advance() } else { fail("Expect 'in' after loop variables.", at: current) }
         let iterable = expression()

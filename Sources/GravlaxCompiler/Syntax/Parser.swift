@@ -1,6 +1,6 @@
 // The parser: recursive descent over statements, precedence climbing over expressions.
-// It follows the book's clox step by step, its recovery included, so that the same
-// errors come out in the same order. Rules: Grammar/gravlax.ebnf.
+// It follows the book's clox step by step, its recovery and its errors about names
+// included, so that the same errors come out in the same order. Rules: Grammar/gravlax.ebnf.
 //
 // Chains (`a + b + …`, `a.b.c`, `else if`) are loops here; what nests in brackets or
 // blocks recurses, up to `nestingLimit`. Errors leave `nil` in the tree.
@@ -10,27 +10,9 @@ package struct ParseResult: Sendable {
     /// Partial where there are errors.
     package internal(set) var tree = SyntaxTree()
     package internal(set) var diagnostics: [Diagnostic] = []
-    /// For each diagnostic, where the declaration before it ended: an error after that silences it.
-    var quietSince: [UInt32] = []
-    /// Byte ranges in which the parser was recovering from each diagnostic.
-    var recoveries: [Range<UInt32>] = []
 
     /// Whether more text could make this right: the first error is that it ends too early.
     package var isIncomplete: Bool { diagnostics.first?.location == .end }
-
-    /// The parser's errors and the resolver's, as one pass over the text would report them.
-    package func merging(_ semantic: [Diagnostic]) -> [Diagnostic] {
-        if diagnostics.isEmpty { return semantic }
-        let heard = semantic.filter { error in !recoveries.contains { $0.contains(error.span.start) } }
-        var all = heard
-        for (error, since) in zip(diagnostics, quietSince)
-        where !heard.contains(where: { $0.span.start >= since && $0.span.start < error.span.start }) {
-            all.append(error)
-        }
-        return all.enumerated().sorted {
-            ($0.element.span.start, $0.offset) < ($1.element.span.start, $1.offset)
-        }.map(\.element)
-    }
 }
 
 package struct Parser {
@@ -48,17 +30,22 @@ package struct Parser {
     private var isAbandoned = false
     /// Whether the end of the text serves as a semicolon.
     let isInteractive: Bool
+    private let checksNames: Bool
     var nesting = 0
     var statementDepth = 0
     var maxStatementDepth = 0
     /// Depth of each expression of the tree.
     var depths: [Int32] = []
-    private var lastSynchronised: UInt32 = 0
+    var scopes = OpenScopes()
 
     /// Parses a text. Any thread may call it; it needs next to nothing of that thread's stack.
     ///
-    /// - Parameter isInteractive: the semicolon at the end of the text may be missing.
-    package static func parse(_ bytes: [UInt8], isInteractive: Bool = false) -> ParseResult {
+    /// - Parameters:
+    ///   - isInteractive: the semicolon at the end of the text may be missing.
+    ///   - checksNames: find the errors that are not the grammar's, too. What has any of them cannot be compiled.
+    package static func parse(
+        _ bytes: [UInt8], isInteractive: Bool = false, checksNames: Bool = true
+    ) -> ParseResult {
         if bytes.count >= Int(Int32.max) {
             return rejecting("The source text is too long.", at: 0, in: [])
         }
@@ -68,7 +55,7 @@ package struct Parser {
         // Each level takes a byte of text at least.
         let result = DeepStack.run(depth: min(nestingLimit, bytes.count)) {
             bytes.withUnsafeBufferPointer { buffer in
-                var parser = Parser(buffer, isInteractive: isInteractive)
+                var parser = Parser(buffer, isInteractive: isInteractive, checksNames: checksNames)
                 parser.program()
                 return parser.result
             }
@@ -85,13 +72,13 @@ package struct Parser {
         result.diagnostics = [
             Diagnostic(message, at: .lexical, span: CodeSpan(start: start, end: start + 1), line: line)
         ]
-        result.quietSince = [0]
         return result
     }
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool) {
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool, checksNames: Bool) {
         self.bytes = bytes
         self.isInteractive = isInteractive
+        self.checksNames = checksNames
         scanner = Scanner(bytes)
     }
 
@@ -100,7 +87,6 @@ package struct Parser {
         while current.kind != .end {
             if let statement = declaration() { result.tree.body.append(statement) }
         }
-        if isPanicking { synchronize() }
         result.tree.end = Place(span: current.span, line: current.line)
         result.tree.depth = Int(depths.max() ?? 0) + maxStatementDepth
     }
@@ -160,15 +146,15 @@ package struct Parser {
             default: .token(text(token))
             }
         result.diagnostics.append(Diagnostic(message, at: location, span: token.span, line: token.line))
-        result.quietSince.append(lastSynchronised)
-        result.recoveries.append(token.start..<UInt32.max)
+    }
+
+    /// An error at `previous` that is not the grammar's.
+    mutating func failName(_ message: String) {
+        if checksNames { fail(message, at: previous) }
     }
 
     mutating func synchronize() {
         isPanicking = false
-        if let last = result.recoveries.popLast() {
-            result.recoveries.append(last.lowerBound..<max(last.lowerBound, previous.end))
-        }
         while current.kind != .end, previous.kind != .semicolon {
             switch current.kind {
             case .class, .fun, .var, .for, .if, .while, .print, .return: return
@@ -183,10 +169,5 @@ package struct Parser {
         isAbandoned = true
         current = Token(kind: .end, start: UInt32(bytes.count), end: UInt32(bytes.count), line: previous.line)
         scanner = Scanner(UnsafeBufferPointer(rebasing: bytes[bytes.count...]))
-    }
-
-    mutating func declarationEnded() {
-        if isPanicking { synchronize() }
-        lastSynchronised = previous.end
     }
 }
