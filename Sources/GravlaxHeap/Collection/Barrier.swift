@@ -8,8 +8,12 @@ extension Mutator {
     /// Stores a word into a heap slot, or into a mutable root outside stacks.
     @inlinable @inline(__always)
     public func store(_ word: UInt64, to slot: UnsafeMutablePointer<UInt64>) {
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.recordStore(word, slot) }
-        slot.pointee = word
+        // Two stores, so that nothing has to be kept over the call.
+        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+            state.storeSlow(word, slot)
+        } else {
+            slot.pointee = word
+        }
     }
 
     /// Announces that `count` slots are about to be overwritten, moved or
@@ -34,6 +38,12 @@ extension Mutator {
 }
 
 extension UnsafeMutablePointer where Pointee == MutatorState {
+    @usableFromInline @inline(never)
+    package func storeSlow(_ word: UInt64, _ slot: UnsafeMutablePointer<UInt64>) {
+        recordStore(word, slot)
+        slot.pointee = word
+    }
+
     @usableFromInline @inline(never)
     package func recordStore(_ word: UInt64, _ slot: UnsafeMutablePointer<UInt64>) {
         if pointee.barrierCount + 2 > MutatorState.barrierCapacity { flushBarrier() }

@@ -1,11 +1,49 @@
-/// Arithmetic and equality on the bits of values.
+import CGravlaxShims
+
+/// Arithmetic, order and equality on the bits of values.
 enum Arithmetic {
+    @inline(__always) static func isNumber(_ bits: UInt64) -> Bool { _fastPath(bits < Value.firstTag) }
+
+    @inline(__always) static func areNumbers(_ left: UInt64, _ right: UInt64) -> Bool {
+        _fastPath(left < Value.firstTag && right < Value.firstTag)
+    }
+
+    // Of numbers.
+
+    @inline(__always) static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        (Double(bitPattern: left) + Double(bitPattern: right)).bitPattern
+    }
+
+    @inline(__always) static func difference(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        (Double(bitPattern: left) - Double(bitPattern: right)).bitPattern
+    }
+
+    @inline(__always) static func product(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        (Double(bitPattern: left) * Double(bitPattern: right)).bitPattern
+    }
+
+    @inline(__always) static func quotient(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        (Double(bitPattern: left) / Double(bitPattern: right)).bitPattern
+    }
+
+    @inline(__always) static func successor(_ counter: UInt64) -> UInt64 {
+        (Double(bitPattern: counter) + 1).bitPattern
+    }
+
+    @inline(__always) static func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
+        Double(bitPattern: left) < Double(bitPattern: right)
+    }
+
+    @inline(__always) static func isLessOrEqual(_ left: UInt64, _ right: UInt64) -> Bool {
+        Double(bitPattern: left) <= Double(bitPattern: right)
+    }
+
     /// `%` with the sign of the dividend, as C's fmod. Both operands are numbers.
     @inline(__always) static func remainder(_ left: UInt64, _ right: UInt64) -> UInt64 {
         // Positive integers below 2^31, by far the most frequent, need no floating-point division.
         if left < 0x41E0_0000_0000_0000, right < 0x41E0_0000_0000_0000 {
-            let dividend = Int32(truncatingIfNeeded: Int(Double(bitPattern: left)))
-            let divisor = Int32(truncatingIfNeeded: Int(Double(bitPattern: right)))
+            let dividend = Int32(truncatingIfNeeded: gravlax_truncate(Double(bitPattern: left)))
+            let divisor = Int32(truncatingIfNeeded: gravlax_truncate(Double(bitPattern: right)))
             if divisor > 0, Double(dividend).bitPattern == left, Double(divisor).bitPattern == right {
                 return Double(dividend % divisor).bitPattern
             }

@@ -167,6 +167,16 @@ extension Machine {
         return true
     }
 
+    /// Appends to a list that has room; false, and nothing done, when `words` is no such list.
+    @inline(__always) func pushFast(_ value: UInt64, to words: ObjectWords) -> Bool {
+        guard UInt8(truncatingIfNeeded: words[0]) == ObjectKind.list.rawValue else { return false }
+        let count = ListObject.count(words)
+        guard _fastPath(count < ListObject.capacity(words)) else { return false }
+        mutator.store(value, to: ListObject.elements(words) + count)
+        ListObject.setCount(count + 1, words)
+        return true
+    }
+
     @inline(__always) func push(_ value: UInt64, to list: ObjectWords) -> Bool {
         let count = ListObject.count(list)
         if _slowPath(count >= ListObject.capacity(list)) {

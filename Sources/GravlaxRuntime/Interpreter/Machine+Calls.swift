@@ -81,6 +81,7 @@ extension Machine {
             guard let builtin = Builtin.method(symbol, of: receiver) else {
                 return noMethods(receiver, symbol)
             }
+            if builtin == .push, i.b == builtin.arity { prototype.pointee.caches[i.c] = InlineCache.push }
             return callBuiltin(frame, builtin, window: i.a, argumentCount: i.b)
         }
         let cache = find(symbol, in: words)
@@ -124,12 +125,20 @@ extension Machine {
         _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands
     ) -> FramePointer? {
         enter(frame, pc)
-        let symbol = frame.pointee.prototype.unsafelyUnwrapped.pointee.siteSymbols[i.c]
+        let prototype = frame.pointee.prototype.unsafelyUnwrapped
+        let symbol = prototype.pointee.siteSymbols[i.c]
         let superclass = Value(bits: frame.pointee.base[i.a + i.b + 1]).words
-        guard let method = ClassObject.method(symbol, of: superclass) else {
+        let record = ClassObject.record(superclass)
+        let number = record.pointee.methods.find(symbol)
+        guard number >= 0 else {
             _ = fail("Undefined property '\(symbols.name(symbol))'.")
             return nil
         }
+        // A class is complete before another can inherit from it, so its methods keep their numbers.
+        prototype.pointee.caches[i.c] = InlineCache(
+            shapeID: record.pointee.root.pointee.id, form: InlineCache.method, slot: number, kind: .classObject
+        ).word
+        let method = ClassObject.method(number: number, of: superclass)
         return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
     }
 

@@ -13,8 +13,9 @@ extension Machine {
         guard let words = allocate(classLayout) else { return false }
         var hints = SymbolIndex()
         for field in template.fieldNames { _ = hints.insert(prototype.pointee.symbols[Int(field)]) }
-        words[0] = ObjectKind.classObject.header()
-        words[1] = UInt64(UInt(bitPattern: shapes.makeRecord(for: words, hints: hints)))
+        let record = shapes.makeRecord(for: words, hints: hints)
+        words[0] = ObjectKind.classObject.header(upper: record.pointee.root.pointee.id)
+        words[1] = UInt64(UInt(bitPattern: record))
         words[ClassObject.name] = name.bits
         words[ClassObject.superclass] = Value.nilBits
         words[ClassObject.initializer] = Value.nilBits

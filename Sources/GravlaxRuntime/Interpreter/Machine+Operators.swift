@@ -24,17 +24,21 @@ extension Machine {
         return fail("Undefined variable '\(globalNames[slot])'.")
     }
 
-    @inline(never) func addSlow(
-        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ destination: Int, _ left: UInt64, _ right: UInt64
-    ) -> Bool {
+    @inline(never) func additionExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {
         enter(frame, pc)
-        let leftValue = Value(bits: left)
-        let rightValue = Value(bits: right)
-        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else {
+        return fail("Operands must be two numbers or two strings.")
+    }
+
+    @inline(never) func addSlow(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        enter(frame, pc)
+        let base = frame.pointee.base
+        let left = Value(bits: base[i.b])
+        let right = Value(bits: base[i.c])
+        guard StringObject.isString(left), StringObject.isString(right) else {
             return fail("Operands must be two numbers or two strings.")
         }
-        guard let joined = concatenate(leftValue.words, rightValue.words) else { return false }
-        frame.pointee.base[destination] = joined.bits
+        guard let joined = concatenate(left.words, right.words) else { return false }
+        base[i.a] = joined.bits
         return true
     }
 

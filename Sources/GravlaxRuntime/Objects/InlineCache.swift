@@ -26,14 +26,17 @@ struct InlineCache {
     @inline(__always) init(word: UInt64) { self.word = word }
 
     /// An empty cache when the numbers do not fit.
-    init(shapeID: UInt32, form: UInt64, slot: Int, delta: UInt32 = 0) {
+    init(shapeID: UInt32, form: UInt64, slot: Int, delta: UInt32 = 0, kind: ObjectKind = .instance) {
         guard slot < InlineCache.slotLimit, delta < InlineCache.deltaLimit else {
             word = 0
             return
         }
         word = UInt64(shapeID) << 32 | UInt64(delta) << 23 | UInt64(slot) << 12 | form << 8
-            | UInt64(ObjectKind.instance.rawValue)
+            | UInt64(kind.rawValue)
     }
+
+    /// Stands for lists' own `push`. Kind and form are those of no other cache.
+    @inline(__always) static var push: UInt64 { 0xF00 | UInt64(ObjectKind.list.rawValue) }
 
     /// The form for an instance with this header; anything above 15 when it does not match.
     @inline(__always) func difference(_ header: UInt64) -> UInt64 { (word ^ header) & InlineCache.matchMask }

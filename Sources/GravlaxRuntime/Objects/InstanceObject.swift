@@ -1,3 +1,4 @@
+import CGravlaxShims
 import GravlaxHeap
 
 /// Instances and classes.
@@ -7,7 +8,7 @@ import GravlaxHeap
 ///                words 2 … 2 + inline capacity: fields
 ///     outside    word 0 header (upper half: field capacity)   word 1 class   words 2…: fields
 ///                In dictionary mode word 2 is a map from symbol numbers to values, and all fields are in it.
-///     class      word 0 header   word 1 ClassRecord address
+///     class      word 0 header (upper half: id of the root shape)   word 1 ClassRecord address
 ///                words 2…: name, superclass or nil, initialiser or nil, buffer of methods or nil
 enum InstanceObject {
     static let firstField = 2
@@ -85,7 +86,19 @@ enum ListObject {
         Value(bits: words[1]).words + BufferObject.first
     }
 
-    static func capacity(_ words: ObjectWords) -> Int {
+    @inline(__always) static func capacity(_ words: ObjectWords) -> Int {
         words[1] == 0 ? 0 : BufferObject.capacity(Value(bits: words[1]).words)
+    }
+
+    /// Where the element `key` of `words` is, when that is a list and `key` a number that is one of its indexes from
+    /// the front.
+    @inline(__always) static func element(_ words: ObjectWords, _ key: UInt64) -> UnsafeMutablePointer<UInt64>? {
+        // The bits of 0 ≤ numbers < 2^31 are below those of 2^31; -0 is not, and takes the slow path.
+        guard key < 0x41E0_0000_0000_0000, UInt8(truncatingIfNeeded: words[0]) == ObjectKind.list.rawValue else {
+            return nil
+        }
+        let index = Int(gravlax_truncate(Double(bitPattern: key)))
+        guard Double(index).bitPattern == key, index < count(words) else { return nil }
+        return elements(words) + index
     }
 }

@@ -75,6 +75,12 @@ enum MapObject {
         }
     }
 
+    /// What an index expression gives: the value at `key`, or nil.
+    @inline(never) static func value(_ map: ObjectWords, _ key: UInt64) -> UInt64 {
+        let entry = find(map, normalized(key))
+        return entry < 0 ? Value.nilBits : entries(map)[2 * entry + 1]
+    }
+
     /// Enters all entries of `map` into an empty index.
     static func fill(_ index: ObjectWords, entries: UnsafeMutablePointer<UInt64>, used: Int) {
         for entry in 0..<used where entries[2 * entry] != Value.undefinedBits {

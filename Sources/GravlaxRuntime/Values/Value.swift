@@ -56,6 +56,13 @@ package struct Value: Equatable, Sendable {
         UnsafeMutablePointer(bitPattern: UInt(bits & Value.addressMask)).unsafelyUnwrapped
     }
 
+    /// The words of the object this value is; `nil` when it is none.
+    @inline(__always) package var objectWords: UnsafeMutablePointer<UInt64>? {
+        // Without the object tag only an object's address is below 2^48.
+        let address = bits ^ Value.objectTag
+        return address <= Value.addressMask ? UnsafeMutablePointer(bitPattern: UInt(address)) : nil
+    }
+
     /// The object's words when this value is an object of `kind`.
     @inline(__always) package func object(_ kind: ObjectKind) -> UnsafeMutablePointer<UInt64>? {
         guard isObject else { return nil }
