@@ -40,10 +40,10 @@ enum Arithmetic {
 
     /// `%` with the sign of the dividend, as C's fmod. Both operands are numbers.
     @inline(__always) static func remainder(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        // Positive integers below 2^31, by far the most frequent, need no floating-point division.
-        if left < 0x41E0_0000_0000_0000, right < 0x41E0_0000_0000_0000 {
-            let dividend = Int32(truncatingIfNeeded: gravlax_truncate(Double(bitPattern: left)))
-            let divisor = Int32(truncatingIfNeeded: gravlax_truncate(Double(bitPattern: right)))
+        // Positive integers below 2^53, by far the most frequent: the bits of a positive number are in its order.
+        if left < 0x4340_0000_0000_0000, right < 0x4340_0000_0000_0000 {
+            let dividend = gravlax_truncate(Double(bitPattern: left))
+            let divisor = gravlax_truncate(Double(bitPattern: right))
             if divisor > 0, Double(dividend).bitPattern == left, Double(divisor).bitPattern == right {
                 return Double(dividend % divisor).bitPattern
             }

@@ -33,8 +33,22 @@ extension Machine {
 
     // MARK: Strings
 
+    /// The string of a text, which may lie in a string that a root holds.
     func makeString(_ text: UnsafeRawBufferPointer) -> Value? {
-        makeString(text, UnsafeRawBufferPointer(start: nil, count: 0))
+        if text.count <= StringObject.shortLimit {
+            var bytes: UInt64 = 0
+            var index = text.count
+            while index > 0 {
+                index -= 1
+                bytes = bytes << 8 | UInt64(text[index])
+            }
+            return makeShortString(bytes, byteCount: text.count)
+        }
+        guard let words = makeLongString(byteCount: text.count) else { return nil }
+        memcpy(
+            UnsafeMutableRawPointer(words) + StringObject.longTextOffset, text.baseAddress.unsafelyUnwrapped, text.count)
+        StringObject.initializeLong(words, byteCount: text.count, isASCII: Machine.isASCII(text))
+        return Value(object: words)
     }
 
     func makeString(_ text: String) -> Value? {
@@ -42,36 +56,13 @@ extension Machine {
         return text.withUTF8 { makeString(UnsafeRawBufferPointer($0)) }
     }
 
-    /// The string of two texts, which may lie in strings that a root holds.
-    func makeString(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Value? {
-        let count = left.count + right.count
-        if count <= StringObject.shortLimit {
-            var text: UInt64 = 0
-            for byte in right.reversed() { text = text << 8 | UInt64(byte) }
-            for byte in left.reversed() { text = text << 8 | UInt64(byte) }
-            guard let words = allocateNoScan(byteCount: 8) else { return nil }
-            words[0] = StringObject.shortHeader(text: text, count: count)
-            return Value(object: words)
-        }
-        guard let words = makeLongString(byteCount: count) else { return nil }
-        let destination = UnsafeMutableRawPointer(words) + StringObject.longTextOffset
-        if let start = left.baseAddress { memcpy(destination, start, left.count) }
-        if let start = right.baseAddress { memcpy(destination + left.count, start, right.count) }
-        let isASCII = Machine.isASCII(UnsafeRawBufferPointer(start: destination, count: count))
-        StringObject.initializeLong(words, byteCount: count, isASCII: isASCII)
-        return Value(object: words)
-    }
-
     /// Joins two strings that registers hold. ASCII-ness follows from the parts.
     func concatenate(_ left: ObjectWords, _ right: ObjectWords) -> Value? {
         let leftText = StringObject.bytes(left)
         let rightText = StringObject.bytes(right)
         let count = leftText.count + rightText.count
-        guard count > StringObject.shortLimit else {
-            guard let words = allocateNoScan(byteCount: 8) else { return nil }
-            words[0] = StringObject.shortHeader(
-                text: left[0] >> 16 | (right[0] >> 16) << UInt64(leftText.count * 8), count: count)
-            return Value(object: words)
+        if count <= StringObject.shortLimit {
+            return makeShortString(left[0] >> 16 | (right[0] >> 16) << UInt64(leftText.count * 8), byteCount: count)
         }
         guard let words = makeLongString(byteCount: count) else { return nil }
         let destination = UnsafeMutableRawPointer(words) + StringObject.longTextOffset
@@ -79,6 +70,13 @@ extension Machine {
         memcpy(destination + leftText.count, rightText.baseAddress.unsafelyUnwrapped, rightText.count)
         StringObject.initializeLong(
             words, byteCount: count, isASCII: StringObject.isASCII(left) && StringObject.isASCII(right))
+        return Value(object: words)
+    }
+
+    /// - Parameter text: the bytes, the first lowest.
+    private func makeShortString(_ text: UInt64, byteCount: Int) -> Value? {
+        guard let words = allocateNoScan(byteCount: 8) else { return nil }
+        words[0] = StringObject.shortHeader(text: text, count: byteCount)
         return Value(object: words)
     }
 

@@ -157,6 +157,12 @@ extension Machine {
 
     /// The text that `print` shows, as a string.
     func makeText(of value: Value) -> Value? {
+        if value.isNumber {
+            return withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { buffer in
+                let count = NumberFormatting.write(value.number, into: buffer)
+                return makeString(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+            }
+        }
         var text: [UInt8] = []
         write(value) { text.append(contentsOf: $0) }
         return text.withUnsafeBytes { makeString($0) }

@@ -6,8 +6,9 @@ import GravlaxHeap
 ///               word 1 [version: 32][used: 32]     used: entries in use, removed ones included
 ///               word 2 buffer of entries or 0      two slots each: key, value; a removed key reads `undefined`
 ///               word 3 index or 0                  no index up to `linearLimit` entries: keys are compared in turn
-///     index     word 0 header of a buffer (upper half: slot count, a power of two), then 32 bits a slot:
-///               0 empty, else entry number + 1. A removed entry's slot stays until the next rebuild.
+///     index     word 0 header of a buffer (upper half: slot count, a power of two), then 32 bits a slot: 0 empty,
+///               else entry number + 1 in as many low bits as number the slots, and above them the same bits of
+///               the key's hash. A removed entry's slot stays until the next rebuild.
 ///
 /// The version changes with each insertion and removal, which is how a loop over the map notices them.
 /// Numbers, strings, booleans and nil are keys by value (-0 is 0, NaN equals itself here), everything else by identity.
@@ -64,14 +65,18 @@ enum MapObject {
         }
         let index = Value(bits: map[3]).words
         let slots = UnsafeMutableRawPointer(index + 1).assumingMemoryBound(to: UInt32.self)
-        let mask = upperHalf(index[0]) - 1
-        var position = Int(hash(key)) & mask
+        let mask = UInt32(truncatingIfNeeded: upperHalf(index[0]) &- 1)
+        let hash = hash(key)
+        var position = hash & mask
         while true {
-            let slot = slots[position]
+            let slot = slots[Int(position)]
             if slot == 0 { return -1 }
-            let entry = Int(slot) - 1
-            if areEqual(entries[2 * entry], key) { return entry }
-            position = (position + 1) & mask
+            // The hash's bits in the slot spare most looks at entries of other keys, each of which is a cache miss.
+            if (slot ^ hash) & ~mask == 0 {
+                let entry = Int(slot & mask) &- 1
+                if areEqual(entries[2 &* entry], key) { return entry }
+            }
+            position = (position &+ 1) & mask
         }
     }
 
@@ -90,10 +95,11 @@ enum MapObject {
 
     static func place(_ index: ObjectWords, key: UInt64, entry: Int) {
         let slots = UnsafeMutableRawPointer(index + 1).assumingMemoryBound(to: UInt32.self)
-        let mask = upperHalf(index[0]) - 1
-        var position = Int(hash(key)) & mask
-        while slots[position] != 0 { position = (position + 1) & mask }
-        slots[position] = UInt32(truncatingIfNeeded: entry + 1)
+        let mask = UInt32(truncatingIfNeeded: upperHalf(index[0]) &- 1)
+        let hash = hash(key)
+        var position = hash & mask
+        while slots[Int(position)] != 0 { position = (position &+ 1) & mask }
+        slots[Int(position)] = hash & ~mask | UInt32(truncatingIfNeeded: entry &+ 1)
     }
 }
 

@@ -1,3 +1,5 @@
+import CGravlaxShims
+
 /// The text of numbers: the shortest digits that read back to the same double, laid out as language.md says:
 /// no `.0`, an exponent below 1e-7 and from 1e21, `nan`, `inf`, `-inf`, `-0`.
 package enum NumberFormatting {
@@ -21,8 +23,9 @@ package enum NumberFormatting {
         if number.isNaN { return copy("nan", into: buffer) }
         if number.isInfinite { return copy(number < 0 ? "-inf" : "inf", into: buffer) }
         if number == 0 { return copy(number.sign == .minus ? "-0" : "0", into: buffer) }
-        if abs(number) < 9_007_199_254_740_992, number == number.rounded(.towardZero) {
-            return writeInteger(Int64(number), into: buffer)
+        if abs(number) < 0x1p53 {
+            let integer = gravlax_truncate(number)
+            if Double(integer) == number { return writeInteger(integer, into: buffer) }
         }
         return writeShortest(number, into: buffer)
     }
