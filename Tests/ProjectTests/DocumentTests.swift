@@ -1,4 +1,4 @@
-// What documents say of the repository: links lead somewhere, numbers of invariants match, commands work.
+// What documents say of the repository: links lead somewhere, numbers of invariants match, checks exist.
 
 import Foundation
 import Testing
@@ -35,6 +35,20 @@ struct DocumentTests {
             }
         }
         #expect(Set(defined).subtracting(cited).sorted() == [], "invariants that no source cites")
+    }
+
+    /// What is said to check an invariant is a function, a type or a suite that exists.
+    @Test func checksExist() throws {
+        let sources = try (Repository.files(in: "Sources", ending: ".swift") + Repository.files(in: "Tests", ending: ".swift"))
+            .map(Repository.text).joined()
+        for row in try Repository.text("docs/internals/invariants.md").split(separator: "\n") where row.hasPrefix("| INV-") {
+            let check = try #require(row.split(separator: "|").last)
+            for match in check.matches(of: /`(\w+)`/) where !["verify", "stress"].contains(match.1) {
+                let name = NSRegularExpression.escapedPattern(for: String(match.1))
+                let declaration = try Regex("(func|struct|enum|class) \(name)\\b")
+                #expect(sources.contains(declaration), "\(match.1) checks \(row.prefix(10))")
+            }
+        }
     }
 
     /// Words in code style that look like paths of the repository are paths of the repository.

@@ -15,7 +15,7 @@ private struct MarkBitsArenaHeader: ~Copyable {
 ///     free ──▶ next ── epoch ──▶ current ── epoch ──▶ previous ── epoch ──▶ free
 ///
 /// Bits made during an epoch are marks of the coming cycle; one epoch later they are the allocation bits of every
-/// live span, and after another one nothing refers to them. Nothing is freed one by one.
+/// live span, and after another one nothing refers to them. Nothing is freed one by one. INV-30.
 ///
 /// A request first pays from a *purse*, a count of bytes that the head of `next` and the free arenas are sure to
 /// serve, and then takes the bytes, without a lock while the head has room. Sweeping pays from the reserve, which

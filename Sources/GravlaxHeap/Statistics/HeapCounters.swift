@@ -38,7 +38,7 @@ package struct HeapCounters {
     /// Bytes of the span records' and arena records' own memory.
     package var spanRecords: SystemStatistic { bytes(8) }
 
-    /// Bytes of objects allocated since, or live at, the last cycle; cached spans count whole.
+    /// Bytes of objects allocated since, or live at, the last cycle; cached spans count whole (INV-31).
     package var heapLive: UnsafeMutablePointer<Atomic<UInt64>> { cell(9) }
     package var nextGC: UnsafeMutablePointer<Atomic<UInt64>> { cell(10) }
     package var cycles: UnsafeMutablePointer<Atomic<UInt64>> { cell(11) }
