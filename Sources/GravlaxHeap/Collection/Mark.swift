@@ -267,8 +267,8 @@ package struct MarkWorker {
         _ address: UInt, _ bits: UInt64, _ ends: UInt64, holder: UInt, _ heap: MHeapRef, _ encoding: WordEncoding,
         _ stack: inout GreyStack
     ) {
-        // Bits after the first end are stale.
-        var pointers = bits & pointerBits & ((ends & (0 &- ends)) &- 1)
+        // Bits after the first end are stale, and where that is the end of the element, the word is another object's.
+        var pointers = bits & pointerBits & (((ends & (0 &- ends)) &>> 1) &- 1)
         while pointers != 0 {
             let position = UInt(pointers.trailingZeroBitCount) &>> 1
             pointers &= pointers &- 1
