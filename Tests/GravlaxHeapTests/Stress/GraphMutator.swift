@@ -1,5 +1,13 @@
 import GravlaxHeap
 
+/// Objects on their way from one thread to another.
+struct Parcel {
+    let node: UInt64
+    let objects: [UInt64: ShadowGraph.Object]
+
+    var word: UInt64 { objects[node]!.word }
+}
+
 /// A mutator together with its roots, its stacks and the shadow it works on. Does random things, one at a time.
 final class GraphMutator {
     let mutator: Mutator
@@ -8,8 +16,8 @@ final class GraphMutator {
     private var stacks: [UnsafeMutableRawPointer] = []
     /// Objects it keeps directly, at most.
     static let rootCapacity = 24
-    /// Allocations that were refused.
-    private(set) var refusals = 0
+    /// Whether it may wait for somebody else who sweeps a span: not if all run on one thread.
+    private let mayWait: Bool
 
     private var key: ObjectIdentifier { ObjectIdentifier(roots) }
     private var numbers: [UInt64] {
@@ -17,7 +25,8 @@ final class GraphMutator {
         set { shadow.roots[key] = newValue }
     }
 
-    init(_ heap: Heap, _ shadow: ShadowGraph) throws {
+    init(_ heap: Heap, _ shadow: ShadowGraph, mayWait: Bool) throws {
+        self.mayWait = mayWait
         roots = RootWords()
         mutator = try heap.makeMutator(roots: roots)
         self.shadow = shadow
@@ -49,10 +58,7 @@ final class GraphMutator {
     }
 
     private func allocate(_ generator: inout SeededGenerator) {
-        guard let number = shadow.allocate(Shape.random(&generator), mutator) else {
-            refusals += 1
-            return
-        }
+        guard let number = shadow.allocate(Shape.random(&generator), mutator) else { return }
         if let holder = randomNode(&generator), generator.isOne(in: 2) {
             shadow.store(number, in: holder.number, slot: generator.below(holder.slotCount), mutator)
         } else {
@@ -120,16 +126,31 @@ final class GraphMutator {
         // Records hang on the starts of objects; tiny ones share theirs.
         if case .bytes(let count) = object.shape, count < HeapConstants.tinySize { return }
         let heap = mutator.state.pointee.heap
-        if heap.spanOf(object.address)!.pointee.sweepgen.load(ordering: .acquiring) == heap.sweepgen &- 1 {
-            // Being swept by somebody who may not go on before this thread does.
-            return
-        }
+        let state = heap.spanOf(object.address)!.pointee.sweepgen.load(ordering: .acquiring)
+        if !mayWait, state == heap.sweepgen &- 1 { return }
         let kind = SpecialKind.allCases.randomElement(using: &generator)!
         if object.specials[kind] != nil, generator.isOne(in: 2) {
             shadow.removeSpecial(kind, from: number, mutator)
         } else {
             shadow.addSpecial(kind, to: number, payload: generator.next(), mutator)
         }
+    }
+
+    /// Makes a node and objects that it alone refers to, to be handed to another thread with all that the shadow knows.
+    func makeParcel(_ generator: inout SeededGenerator) -> Parcel? {
+        guard let node = shadow.allocate(.node(slotCount: 8), mutator) else { return nil }
+        var numbers = [node]
+        for slot in 0..<1 + generator.below(8) {
+            guard let part = shadow.allocate(.bytes(1 + generator.below(600)), mutator) else { break }
+            shadow.store(part, in: node, slot: slot, mutator)
+            numbers.append(part)
+        }
+        return Parcel(node: node, objects: shadow.remove(numbers))
+    }
+
+    func accept(_ parcel: Parcel, _ generator: inout SeededGenerator) {
+        shadow.add(parcel.objects)
+        keep(parcel.node, &generator)
     }
 
     private func stack(_ generator: inout SeededGenerator) {

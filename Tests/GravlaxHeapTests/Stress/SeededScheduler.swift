@@ -73,7 +73,7 @@ final class SeededScheduler {
 
     private func addMutator() throws {
         do {
-            let mutator = try GraphMutator(heap, shadow)
+            let mutator = try GraphMutator(heap, shadow, mayWait: false)
             mutator.mutator.enterOutside()
             mutators.append(mutator)
         } catch HeapError.outOfMemory {

@@ -14,7 +14,7 @@ import Testing
             try run(seed)
             return
         }
-        let end = monotonicSeconds() + (environment("GRAVLAX_STRESS_SECONDS").flatMap(Double.init) ?? 0)
+        let end = monotonicSeconds() + stressSeconds * 0.4
         var seed: UInt64 = 1
         while seed <= Self.usualSeeds || monotonicSeconds() < end {
             try run(seed)
@@ -52,6 +52,9 @@ private enum SeedReport {
 }
 
 func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+/// What all stress tests may take together, beyond what they always do.
+var stressSeconds: Double { environment("GRAVLAX_STRESS_SECONDS").flatMap(Double.init) ?? 0 }
 
 func monotonicSeconds() -> Double {
     var time = timespec()

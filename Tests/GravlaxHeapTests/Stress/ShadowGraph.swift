@@ -139,6 +139,15 @@ final class ShadowGraph {
         objects[number]!.specials[kind] = nil
     }
 
+    /// Takes objects out that nothing else here refers to.
+    func remove(_ numbers: [UInt64]) -> [UInt64: Object] {
+        var removed: [UInt64: Object] = [:]
+        for number in numbers { removed[number] = objects.removeValue(forKey: number) }
+        return removed
+    }
+
+    func add(_ others: [UInt64: Object]) { objects.merge(others) { _, new in new } }
+
     // MARK: Checks
 
     /// The numbers of all objects that roots lead to.
