@@ -23,75 +23,88 @@ extension Mutator {
     @inlinable @inline(__always)
     public func allocate(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
         if _fastPath(layout.elemWords != 0) {
-            let span = state.pointee.cache[Int(layout.spanClass.rawValue)]
-            let cache = span.pointee.allocCache
-            if _fastPath(cache != 0) {
-                let bit = UInt64(truncatingIfNeeded: cache.trailingZeroBitCount)
-                let index = span.pointee.freeIndex
-                span.pointee.allocCache = (cache &>> bit) &>> 1
-                span.pointee.freeIndex = index &+ UInt32(truncatingIfNeeded: bit) &+ 1
-                let address = span.pointee.startAddress
-                    &+ (UInt(index) &+ UInt(bit)) &* span.pointee.elemSize
-                return finish(address, layout, span)
-            }
+            let address = state.takeSlot(layout.spanClass)
+            if _fastPath(address != 0) { return finish(address, layout) }
         }
         return allocateSlow(layout)
     }
 
-    /// Bitmap, zeroing, colour.
+    /// Bitmap and colour. Slots of spans that go this way are clear (see `MSpan.clearsWindows`).
     @inlinable @inline(__always)
-    package func finish(_ address: UInt, _ layout: ObjectLayout, _ span: MSpanRef) -> UnsafeMutableRawPointer {
+    package func finish(_ address: UInt, _ layout: ObjectLayout) -> UnsafeMutableRawPointer {
         let heap = state.pointee.heap
-        let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
-        heap.writeBitmap(address, bits: layout.bits, wordCount: UInt(layout.elemWords), arena)
-        let words = UnsafeMutablePointer<UInt64>(bitPattern: address).unsafelyUnwrapped
-        if span.pointee.needZero {
-            words.update(repeating: 0, count: Int(layout.elemWords))
+        if layout.bits != 0 {
+            let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
+            heap.writeBitmap(address, bits: layout.bits, wordCount: UInt(layout.elemWords), arena)
         }
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { heap.blacken(address, span) }
-        return UnsafeMutableRawPointer(words)
+        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { heap.blacken(address) }
+        return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
     }
 
-    /// A zeroed object without pointers of `byteCount` bytes (≥ 0); nil when memory was refused.
+    /// An object without pointers of `byteCount` bytes (≥ 0); nil when memory was refused.
+    ///
+    /// - Parameter zeroed: false if the caller overwrites all of it anyway: then it may hold anything.
     @inlinable @inline(__always)
-    public func allocateNoScan(byteCount: Int) -> UnsafeMutableRawPointer? {
-        state.allocateNoScan(byteCount)
+    public func allocateNoScan(byteCount: Int, zeroed: Bool = true) -> UnsafeMutableRawPointer? {
+        if _fastPath(UInt(bitPattern: byteCount &- HeapConstants.tinySize) <= UInt(MutatorState.noscanClassLimit)) {
+            let address = state.takeSlot(
+                SpanClass(rawValue: state.pointee.noscanClasses[(byteCount &+ 7) &>> 3]))
+            if _fastPath(address != 0) {
+                if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+                    state.pointee.heap.blacken(address)
+                }
+                return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
+            }
+        }
+        return state.allocateNoScanSlow(byteCount, zeroed: zeroed)
     }
 
     @usableFromInline @inline(never)
     package func allocateSlow(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
-        if layout.slotCount == 0 { return state.allocateNoScan(layout.byteCount) }
+        if layout.slotCount == 0 { return state.allocateNoScanSlow(layout.byteCount, zeroed: true) }
+        let heap = state.pointee.heap
         if layout.byteCount > HeapConstants.maxSmallSize {
-            guard let span = state.allocateLarge(layout.byteCount, noscan: false) else { return nil }
-            let base = span.base
-            state.pointee.heap.writeLongBitmap(
-                base, headerWords: UInt(layout.headerWords), slotCount: layout.slotCount, elemSize: span.pointee.elemSize)
-            return UnsafeMutableRawPointer(bitPattern: base)
+            guard let span = state.allocateLarge(layout.byteCount, noscan: false, zeroed: true) else { return nil }
+            heap.writeLongBitmap(
+                span.base, headerWords: UInt(layout.headerWords), slotCount: layout.slotCount,
+                elemSize: span.pointee.elemSize)
+            return UnsafeMutableRawPointer(bitPattern: span.base)
         }
         guard let (address, span) = state.nextFree(layout.spanClass) else { return nil }
-        if layout.elemWords != 0 { return finish(address, layout, span) }
-        let heap = state.pointee.heap
+        if layout.elemWords != 0 { return finish(address, layout) }
         heap.writeLongBitmap(
             address, headerWords: UInt(layout.headerWords), slotCount: layout.slotCount, elemSize: span.pointee.elemSize)
-        let raw = UnsafeMutableRawPointer(bitPattern: address)!
-        if span.pointee.needZero {
-            raw.initializeMemory(as: UInt8.self, repeating: 0, count: Int(span.pointee.elemSize))
-        }
-        if heap.isMarking { heap.blacken(address, span) }
-        return raw
+        if heap.isMarking { heap.blacken(address) }
+        return UnsafeMutableRawPointer(bitPattern: address)
     }
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
     /// Marks a new object: what is allocated while marking is black (INV-21).
     @usableFromInline @inline(never)
-    package func blacken(_ address: UInt, _ span: MSpanRef) {
+    package func blacken(_ address: UInt) {
+        let span = spanOfUnchecked(address)
         _ = span.setMarked(span.objectIndex(of: address))
         setPageMark(span)
     }
 }
 
 extension UnsafeMutablePointer where Pointee == MutatorState {
+    /// The next free slot of the cached span's window; 0 when the window is used up.
+    ///
+    /// - Source: Go 1.14 malloc.go, nextFreeFast.
+    @inlinable @inline(__always)
+    package func takeSlot(_ spanClass: SpanClass) -> UInt {
+        let span = pointee.cache[Int(spanClass.rawValue)]
+        let cache = span.pointee.allocCache
+        if _slowPath(cache == 0) { return 0 }
+        let bit = cache.trailingZeroBitCount
+        let index = span.pointee.freeIndex &+ UInt32(truncatingIfNeeded: bit)
+        span.pointee.allocCache = (cache &>> UInt64(truncatingIfNeeded: bit)) &>> 1
+        span.pointee.freeIndex = index &+ 1
+        return span.pointee.startAddress &+ UInt(index) &* span.pointee.elemSize
+    }
+
     /// The next free slot of the class, from the cached span or a new one.
     ///
     /// - Source: Go 1.14 malloc.go, (*mcache).nextFree; mcache.go, refill.
@@ -103,12 +116,9 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             guard refill(spanClass) else { return nil }
             span = pointee.cache[Int(spanClass.rawValue)]
         }
-        let bit = span.pointee.allocCache.trailingZeroBitCount
-        let index = span.pointee.freeIndex + UInt32(bit)
-        span.pointee.allocCache = (span.pointee.allocCache &>> UInt64(bit)) &>> 1
-        span.pointee.freeIndex = index + 1
+        let address = takeSlot(spanClass)
         noteSlowAllocation(span)
-        return (span.base + UInt(index) * span.pointee.elemSize, span)
+        return (address, span)
     }
 
     /// What only slow allocations look at: whether a cycle is due, and `stress`.
@@ -176,14 +186,14 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
 
     /// - Source: Go 1.14 malloc.go, largeAlloc.
     @inline(never)
-    package func allocateLarge(_ byteCount: Int, noscan: Bool) -> MSpanRef? {
+    package func allocateLarge(_ byteCount: Int, noscan: Bool, zeroed: Bool) -> MSpanRef? {
         if byteCount > HeapConstants.maxAllocation { return nil }
         if pointee.flushGeneration != pointee.heap.sweepgen { prepareForSweep() }
         let heap = pointee.heap
         let pages = UInt(byteCount + HeapConstants.pageSize - 1) >> UInt(HeapConstants.pageShift)
         let bytes = pages << UInt(HeapConstants.pageShift)
         heap.deductSweepCredit(spanBytes: bytes, callerSweepPages: pages)
-        guard let span = heap.alloc(pages, SpanClass(.large, noscan: noscan), needZero: true, self) else { return nil }
+        guard let span = heap.alloc(pages, SpanClass(.large, noscan: noscan), needZero: zeroed, self) else { return nil }
         span.pointee.limit = span.base + UInt(byteCount)
         span.pointee.freeIndex = 1
         span.pointee.allocWindow = 64
@@ -192,45 +202,35 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         counters.heapLive.add(UInt64(bytes))
         counters.largeAllocBytes.add(UInt64(bytes))
         counters.largeAllocCount.add(1)
-        if heap.isMarking { heap.blacken(span.base, span) }
+        if heap.isMarking { heap.blacken(span.base) }
         noteSlowAllocation(nil)
         return span
     }
 
     /// Tiny, small or large, without pointers.
-    @usableFromInline
-    package func allocateNoScan(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    @usableFromInline @inline(never)
+    package func allocateNoScanSlow(_ byteCount: Int, zeroed: Bool) -> UnsafeMutableRawPointer? {
         if byteCount < HeapConstants.tinySize { return allocateTiny(byteCount) }
         if byteCount > HeapConstants.maxSmallSize {
-            guard let span = allocateLarge(byteCount, noscan: true) else { return nil }
+            guard let span = allocateLarge(byteCount, noscan: true, zeroed: zeroed) else { return nil }
             return UnsafeMutableRawPointer(bitPattern: span.base)
         }
-        let spanClass = SpanClass(SizeClass.fitting(byteCount), noscan: true)
-        return allocateSmallNoScan(spanClass)
+        return allocateSmallNoScan(SpanClass(SizeClass.fitting(byteCount), noscan: true), zeroed: zeroed)
     }
 
-    @inline(__always)
-    private func allocateSmallNoScan(_ spanClass: SpanClass) -> UnsafeMutableRawPointer? {
-        var span = pointee.cache[Int(spanClass.rawValue)]
-        let address: UInt
-        let cache = span.pointee.allocCache
-        if cache != 0 {
-            let bit = cache.trailingZeroBitCount
-            let index = span.pointee.freeIndex &+ UInt32(truncatingIfNeeded: bit)
-            span.pointee.allocCache = (cache &>> UInt64(bit)) &>> 1
-            span.pointee.freeIndex = index &+ 1
-            address = span.pointee.startAddress &+ UInt(index) &* span.pointee.elemSize
-        } else {
-            guard let (found, owner) = nextFree(spanClass) else { return nil }
+    private func allocateSmallNoScan(_ spanClass: SpanClass, zeroed: Bool) -> UnsafeMutableRawPointer? {
+        var address = takeSlot(spanClass)
+        if address == 0 {
+            guard let (found, _) = nextFree(spanClass) else { return nil }
             address = found
-            span = owner
         }
-        let raw = UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
-        if span.pointee.needZero {
-            raw.assumingMemoryBound(to: UInt64.self).update(repeating: 0, count: Int(span.pointee.elemSize &>> 3))
+        let object = UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
+        let span = pointee.cache[Int(spanClass.rawValue)]
+        if zeroed, span.pointee.needZero, !span.clearsWindows {
+            object.initializeMemory(as: UInt8.self, repeating: 0, count: Int(span.pointee.elemSize))
         }
-        if pointee.barrier.load(ordering: .relaxed) != 0 { pointee.heap.blacken(address, span) }
-        return raw
+        if pointee.barrier.load(ordering: .relaxed) != 0 { pointee.heap.blacken(address) }
+        return object
     }
 
     /// Several small pointer-free objects in one 16-byte block, aligned by their size.
@@ -245,7 +245,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             pointee.tinyAllocs = pointee.tinyAllocs + 1
             return UnsafeMutableRawPointer(bitPattern: pointee.tiny + offset)
         }
-        guard let block = allocateSmallNoScan(.tiny) else { return nil }
+        guard let block = allocateSmallNoScan(.tiny, zeroed: true) else { return nil }
         // Keep whichever block has more room left.
         if pointee.tiny == 0 || size < pointee.tinyOffset {
             pointee.tiny = UInt(bitPattern: block)

@@ -25,6 +25,8 @@ package struct PollReason: OptionSet, Sendable {
     /// The span that each span class allocates from; an empty one where there is none.
     @usableFromInline package let cache: UnsafeMutablePointer<MSpanRef>
     @usableFromInline package let heap: MHeapRef
+    /// The span class for n bytes without pointers, n ≤ `maxClearedNoScan`, at index (n + 7) / 8.
+    @usableFromInline package let noscanClasses: UnsafePointer<UInt8>
 
     /// The tiny block in use, 0 where there is none, and the first free byte in it.
     package var tiny: UInt
@@ -54,6 +56,8 @@ package struct PollReason: OptionSet, Sendable {
 
     static let spanRecordCapacity = 128
     static let barrierCapacity = 256
+    /// Sizes above a tiny object's up to which `noscanClasses` goes, in bytes.
+    @usableFromInline static let noscanClassLimit = 128 - HeapConstants.tinySize
     static let byteCount: UInt = 8192
 }
 
@@ -80,10 +84,14 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         cache.initialize(repeating: emptySpan, count: SpanClass.count)
         let records = (block + 1024 + SpanClass.count * 8)
             .bindMemory(to: UInt.self, capacity: MutatorState.spanRecordCapacity)
+        let classes = (block + 3200).bindMemory(to: UInt8.self, capacity: 17)
+        for index in 0...16 {
+            classes[index] = SpanClass(SizeClass.fitting(Swift.max(1, index * 8)), noscan: true).rawValue
+        }
         let barriers = (block + 4096).bindMemory(to: UInt64.self, capacity: MutatorState.barrierCapacity)
         let state = block.bindMemory(to: MutatorState.self, capacity: 1)
         state.initialize(to: MutatorState(
-            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, tiny: 0, tinyOffset: 0, tinyAllocs: 0,
+            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0, tinyOffset: 0, tinyAllocs: 0,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil, isRunning: false))

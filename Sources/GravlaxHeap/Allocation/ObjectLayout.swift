@@ -7,7 +7,7 @@ public struct ObjectLayout: Sendable {
     @usableFromInline let slotCount: UInt
     /// The pointer bitmap of the whole element, for elements of up to 32 words.
     @usableFromInline let bits: UInt64
-    /// Words of the element; 0 when it has more than 32 or is large: then allocation is slow.
+    /// Words of the element; 0 when allocation is slow: for more than 32 words, or 16 without slots, or tiny objects.
     @usableFromInline let elemWords: UInt32
     @usableFromInline let spanClass: SpanClass
 
@@ -30,16 +30,16 @@ public struct ObjectLayout: Sendable {
         let sizeClass = SizeClass.fitting(byteCount)
         spanClass = SpanClass(sizeClass, noscan: slotCount == 0)
         let elem = sizeClass.elemSize / 8
-        if elem <= 32, slotCount > 0 {
-            var pattern: UInt64 = 0
-            for index in 0..<words {
-                pattern |= (index < headerWords ? 0b10 : 0b11) << UInt64(index * 2)
-            }
-            bits = pattern
-            elemWords = UInt32(elem)
+        if slotCount > 0 {
+            // 11 for each word, less the pointer bits of the header.
+            let ones: UInt64 = words >= 32 ? ~0 : 1 << UInt64(words * 2) - 1
+            let header: UInt64 = headerWords >= 32 ? ~0 : 1 << UInt64(headerWords * 2) - 1
+            bits = elem <= 32 ? ones & ~(header & 0x5555_5555_5555_5555) : 0
+            elemWords = elem <= 32 ? UInt32(elem) : 0
         } else {
             bits = 0
-            elemWords = 0
+            // What the slots of a span without pointers are not cleared for in advance is allocated slowly.
+            elemWords = byteCount >= HeapConstants.tinySize && elem * 8 <= MSpan.maxClearedNoScan ? UInt32(elem) : 0
         }
     }
 

@@ -46,15 +46,24 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let at = address + done * 8
             let arena = arena(ArenaIndex(address: at)).unsafelyUnwrapped
             // Not across a 64-bit word of the bitmap, hence not across arenas either.
-            let room = 32 - (at / 8 & 31)
-            let count = Swift.min(room, end - done)
-            var bits: UInt64 = 0
-            for index in 0..<count where done + index < total {
-                bits |= (done + index < headerWords ? 0b10 : 0b11) << UInt64(index * 2)
-            }
+            let count = Swift.min(32 - (at / 8 & 31), end - done)
+            let scanned = Swift.min(count, total - done)
+            var bits = Self.ones(scanned * 2)
+            if done < headerWords { bits &= ~(Self.ones(Swift.min(headerWords - done, 32) * 2) & 0x5555_5555_5555_5555) }
             writeBitmap(at, bits: bits, wordCount: count, arena)
-            if done >= total { return }  // One clear "more to scan" bit ends the object.
             done += count
+            if done >= total {
+                // One clear "more to scan" bit ends the object.
+                if scanned == count, done < end { endBitmap(address + done * 8) }
+                return
+            }
         }
     }
+
+    private func endBitmap(_ address: UInt) {
+        writeBitmap(address, bits: 0, wordCount: 1, arena(ArenaIndex(address: address)).unsafelyUnwrapped)
+    }
+
+    @inline(__always)
+    private static func ones(_ count: UInt) -> UInt64 { count >= 64 ? ~0 : (1 &<< UInt64(count)) &- 1 }
 }

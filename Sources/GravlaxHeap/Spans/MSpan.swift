@@ -48,7 +48,7 @@ import Synchronization
     @usableFromInline package var spanClass: SpanClass
     /// Published last when a span is made and withdrawn first when it goes (INV-14).
     @usableFromInline package let stateBits: Atomic<UInt8>
-    /// The memory may be dirty and is cleared before an object is handed out.
+    /// Free slots may be dirty: they are cleared before they are handed out, a window at a time or one by one.
     @usableFromInline package var needZero: Bool
     package var baseMask: UInt16
 
@@ -84,6 +84,9 @@ import Synchronization
     /// Specials sorted by offset, then kind. Under `specialLock`.
     package var specials: UnsafeMutablePointer<Special>?
     package let specialLock: Atomic<UInt32>
+
+    /// Objects without pointers that are larger are cleared one by one, and only if their user asks for it. In bytes.
+    package static let maxClearedNoScan = 128
 
     /// Bytes of a record: whole cache lines, to which records are aligned.
     package static let recordByteCount = (MemoryLayout<MSpan>.stride + 63) & ~63
@@ -165,6 +168,7 @@ extension UnsafeMutablePointer where Pointee == MSpan {
             window += 64
             pointee.allocWindow = window
             if free != 0 {
+                if pointee.needZero, clearsWindows { clear(free, from: window - 64) }
                 pointee.allocCache = free
                 return true
             }
@@ -173,6 +177,25 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         pointee.freeIndex = count
         pointee.allocWindow = window
         return false
+    }
+
+    /// Whether a window's free slots are cleared as it is loaded, so that the fast path of allocation need not look.
+    package var clearsWindows: Bool { !pointee.spanClass.noscan || pointee.elemSize <= UInt(MSpan.maxClearedNoScan) }
+
+    /// Clears the slots whose bits are set in `free`, of which bit 0 is slot `window`: run by run.
+    private func clear(_ free: UInt64, from window: UInt32) {
+        var rest = free
+        var slot = UInt(window)
+        while rest != 0 {
+            let skip = rest.trailingZeroBitCount
+            rest &>>= UInt64(skip)
+            let run = (~rest).trailingZeroBitCount
+            slot += UInt(skip)
+            UnsafeMutableRawPointer(bitPattern: base + slot * pointee.elemSize)!
+                .initializeMemory(as: UInt8.self, repeating: 0, count: run * Int(pointee.elemSize))
+            slot += UInt(run)
+            rest = run == 64 ? 0 : rest &>> UInt64(run)
+        }
     }
 
     /// Starts over at the first object, after `allocBits` changed.
