@@ -71,7 +71,11 @@ func runCommand(
 /// - Returns: the folder of its products.
 func buildPackage(_ path: String) throws -> URL {
     let scratch = Repository.root.appendingPathComponent(".build/packages/" + path.replacing("/", with: "-"))
-    let command = ["swift", "build", "-c", "release", "--package-path", path, "--scratch-path", scratch.path]
+    // A cached plan of the build would not notice new files of the package that this one depends on.
+    let command = [
+        "swift", "build", "--disable-build-manifest-caching", "-c", "release", "--package-path", path, "--scratch-path",
+        scratch.path,
+    ]
     let outcome = try runCommand(command)
     guard outcome.status == 0 else { throw BuildError(output: String(outcome.text.suffix(4000))) }
     return scratch.appendingPathComponent("release")
