@@ -22,15 +22,19 @@ extension DiagnosticsOptions {
         }
     }
 
-    func report(_ error: RuntimeError, name: String, bytes: [UInt8]) {
+    /// - Parameter globalNames: the globals that have a value.
+    func report(_ error: RuntimeError, name: String, bytes: [UInt8], globalNames: [String]) {
         guard style == .rich, let place = error.trace.first else {
             return StandardStream.error.write(error.loxDescription)
         }
+        let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
+        func span(_ entry: RuntimeError.TraceEntry) -> CodeSpan {
+            CodeSpan(start: UInt32(entry.startByte), end: UInt32(entry.endByte))
+        }
         // A trace may lead into an earlier input of the read-eval-print loop, whose text is gone.
         if place.sourceName == name {
-            let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
-            let span = CodeSpan(start: UInt32(place.startByte), end: UInt32(place.endByte))
-            StandardStream.error.write(renderer.text(message: error.message, span: span))
+            let note = error.note ?? Self.spelling(error.message, at: span(place).start, bytes, globalNames)
+            StandardStream.error.write(renderer.text(message: error.message, span: span(place), note: note))
         } else {
             StandardStream.error.write("\(place.sourceName):\(place.line): error: \(error.message)\n")
         }
@@ -38,8 +42,22 @@ extension DiagnosticsOptions {
             if error.omittedCount > 0, index == error.omissionIndex {
                 StandardStream.error.write("    … \(error.omittedCount) more calls\n")
             }
-            StandardStream.error.write("    in \(entry.place) at \(entry.sourceName):\(entry.line)\n")
+            // The line where the call begins, as in the excerpt; clox's is that of its last token.
+            let line = entry.sourceName == name ? renderer.line(of: span(entry)) : entry.line
+            StandardStream.error.write("    in \(entry.place) at \(entry.sourceName):\(line)\n")
         }
+    }
+
+    /// What an undefined variable may have been meant to be: something that is in scope there.
+    private static func spelling(
+        _ message: String, at offset: UInt32, _ bytes: [UInt8], _ globalNames: [String]
+    ) -> String? {
+        guard message.hasPrefix("Undefined variable '") else { return nil }
+        let name = String(message.dropFirst("Undefined variable '".count).dropLast(2))
+        let tree = Parser.parse(bytes, isInteractive: true).tree
+        let locals = DeepStack.run(depth: tree.depth) { Resolver.namesInScope(at: offset, in: tree) } ?? []
+        return Spelling.closest(to: name, among: locals.filter { $0 != "this" && $0 != "super" } + globalNames)
+            .map { "did you mean `\($0)`?" }
     }
 
     /// Only on a terminal, and never against the user's wish.

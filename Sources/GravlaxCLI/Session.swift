@@ -39,7 +39,8 @@ final class Session {
         do {
             try interpreter.run(program)
         } catch {
-            diagnostics.report(error, name: name, bytes: bytes)
+            diagnostics.report(
+                error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
             throw ExitCode(70)
         }
     }
@@ -54,7 +55,8 @@ final class Session {
                 options: CompilerOptions(isInteractive: true))
             if let text = try interpreter.run(program) { StandardStream.output.write(text + "\n") }
         } catch let error as RuntimeError {
-            diagnostics.report(error, name: name, bytes: bytes)
+            diagnostics.report(
+                error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
         } catch {
             // Compile errors have been reported.
         }

@@ -70,6 +70,19 @@ package struct Resolver {
         return resolver.resolution
     }
 
+    /// The names of the variables, globals apart, that are in scope where a name is used.
+    ///
+    /// - Parameter use: where the use starts. A local variable of that name hides all others: then there are none.
+    package static func namesInScope(at use: UInt32, in tree: SyntaxTree) -> [String] {
+        var resolver = Resolver(tree: tree)
+        resolver.probe = use
+        for statement in tree.body { resolver.resolve(statement) }
+        return resolver.namesAtProbe
+    }
+
+    private var probe: UInt32?
+    private var namesAtProbe: [String] = []
+
     private init(tree: SyntaxTree) { self.tree = tree }
 
     // MARK: Scopes
@@ -102,7 +115,10 @@ package struct Resolver {
 
     /// The variable that a name means here, noting the use; nil when it is global.
     private mutating func use(_ name: Name, assigning: Bool) -> VariableID? {
-        guard let id = bindings[name.text]?.last else { return nil }
+        guard let id = bindings[name.text]?.last else {
+            if name.span.start == probe { namesAtProbe = bindings.keys.sorted() }
+            return nil
+        }
         let index = Int(id.index)
         if assigning { resolution.variables[index].isAssigned = true }
         if resolution.variables[index].owner != functions.last {

@@ -203,9 +203,12 @@ struct FunctionBuilder {
 
     // MARK: The finished function
 
-    func finish(name: String?, kind: FunctionPrototype.Kind, arity: Int, captures: [CaptureSource]) -> FunctionPrototype {
+    func finish(
+        name: String?, kind: FunctionPrototype.Kind, arity: Int, captures: [CaptureSource], declarationLine: UInt32
+    ) -> FunctionPrototype {
         FunctionPrototype(
             name: name, kind: kind, arity: arity, registerCount: registerCount, code: code, live: live,
-            constants: constants, captures: captures, siteSymbols: siteSymbols, lines: lines, spans: spans)
+            constants: constants, captures: captures, siteSymbols: siteSymbols, lines: lines, spans: spans,
+            declarationLine: declarationLine)
     }
 }

@@ -122,7 +122,7 @@ extension Generator {
             deliver(base, target, base, at: place)
         case .get(let object, let name):
             let register = operand(object)
-            emit(.getfield, a: destination(target, base), b: register, c: site(name), at: place)
+            emit(.getfield, a: destination(target, base), b: register, c: site(name), at: self.place(of: name, on: place.line))
             finish(target, base)
         case .set(let object, let name, let value):
             deliver(set(object, name, value, at: place), target, base, at: place)
@@ -218,7 +218,7 @@ extension Generator {
                 classFields[classFields.count - 1].append(symbol)
             }
         }
-        emit(.setfield, a: objectRegister, b: register, c: site(name), at: place)
+        emit(.setfield, a: objectRegister, b: register, c: site(name), at: self.place(of: name, on: place.line))
         return register
     }
 
@@ -278,7 +278,8 @@ extension Generator {
         case .get(let object, let name):
             expression(object, into: .push)
             for argument in arguments { expression(argument, into: .push) }
-            emit(.invoke, a: base, b: arguments.count, c: site(name), at: place)
+            let span = CodeSpan(start: name.span.start, end: place.span.end)
+            emit(.invoke, a: base, b: arguments.count, c: site(name), at: Place(span: span, line: place.line))
         case .super(let keyword, let name):
             pushSuperReceiver(keyword)
             for argument in arguments { expression(argument, into: .push) }

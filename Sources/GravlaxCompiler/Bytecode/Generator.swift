@@ -86,7 +86,7 @@ struct Generator {
                 generate(statement)
             }
         }
-        finishFunction(name: nil, arity: 0, end: tree.end)
+        finishFunction(nil, arity: 0, end: tree.end)
         return Program(
             functions: functions.map { $0! }, classes: classes, symbols: symbols, globalNames: globalNames,
             sourceName: name)
@@ -109,19 +109,20 @@ struct Generator {
             }
         }
         for statement in function.body { generate(statement) }
-        finishFunction(name: function.name.text, arity: arity, end: end)
+        finishFunction(function.name, arity: arity, end: end)
         builder.emit(.closure, a: top, bx: index, line: end.line, span: end.span)
         builder.push()
     }
 
-    private mutating func finishFunction(name: String?, arity: Int, end: Place) {
+    private mutating func finishFunction(_ name: Name?, arity: Int, end: Place) {
         if builder.fallsThrough { emitReturn(nil, at: end) }
         let state = states.removeLast()
         if let (limit, span) = state.builder.exceeded {
             diagnostics.append(Diagnostic(limit.message, at: .lexical, span: span, line: state.builder.lines.last ?? end.line))
         }
         functions[state.index] = state.builder.finish(
-            name: name, kind: state.kind, arity: arity, captures: state.captures)
+            name: name?.text, kind: state.kind, arity: arity, captures: state.captures,
+            declarationLine: name?.line ?? 1)
     }
 
     /// Returns a register, or what the function returns when it says nothing.
@@ -138,6 +139,9 @@ struct Generator {
     // MARK: Variables
 
     func place(of name: Name) -> Place { Place(span: name.span, line: name.line) }
+
+    /// The span of a property's name, for an instruction that clox has on another line.
+    func place(of name: Name, on line: UInt32) -> Place { Place(span: name.span, line: line) }
 
     mutating func location(of name: Name) -> Location {
         if let variable = resolution.uses[name.span.start] { return location(of: variable) }

@@ -55,11 +55,13 @@ package final class FunctionPrototype: Sendable {
     package let lines: [UInt32]
     /// For each instruction the source that it was compiled from.
     package let spans: [CodeSpan]
+    /// Line of the name in the declaration, from 1.
+    package let declarationLine: UInt32
 
     package init(
         name: String?, kind: Kind, arity: Int, registerCount: Int, code: [UInt64], live: [UInt16],
         constants: [Constant] = [], captures: [CaptureSource] = [], siteSymbols: [Int32] = [],
-        lines: [UInt32], spans: [CodeSpan]
+        lines: [UInt32], spans: [CodeSpan], declarationLine: UInt32 = 1
     ) {
         precondition(code.count == live.count && code.count == lines.count && code.count == spans.count)
         self.name = name
@@ -73,6 +75,7 @@ package final class FunctionPrototype: Sendable {
         self.siteSymbols = siteSymbols
         self.lines = lines
         self.spans = spans
+        self.declarationLine = declarationLine
     }
 
     package var siteCount: Int { siteSymbols.count }

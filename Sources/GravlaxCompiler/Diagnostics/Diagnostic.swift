@@ -14,15 +14,25 @@ package struct Diagnostic: Error, Equatable, Sendable {
 
     package let message: String
     package let location: Location
+    /// The token's.
     package let span: CodeSpan
+    /// What a person should look at: the token, or the place where something is missing.
+    package let shown: CodeSpan
+    /// What may help.
+    package let note: String?
     /// Line of the token, from 1.
     package let line: UInt32
 
-    package init(_ message: String, at location: Location, span: CodeSpan, line: UInt32) {
+    package init(
+        _ message: String, at location: Location, span: CodeSpan, line: UInt32,
+        shown: CodeSpan? = nil, note: String? = nil
+    ) {
         self.message = message
         self.location = location
         self.span = span
         self.line = line
+        self.shown = shown ?? span
+        self.note = note
     }
 
     /// The error as clox prints it.

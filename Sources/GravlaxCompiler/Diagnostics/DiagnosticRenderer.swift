@@ -13,8 +13,8 @@ package struct DiagnosticRenderer: Sendable {
         (self.name, self.bytes, self.isColoured) = (name, bytes, isColoured)
     }
 
-    package func text(_ diagnostic: Diagnostic, note: String? = nil) -> String {
-        text(message: diagnostic.message, span: diagnostic.span, note: note)
+    package func text(_ diagnostic: Diagnostic) -> String {
+        text(message: diagnostic.message, span: diagnostic.shown, note: diagnostic.note)
     }
 
     /// Several lines, each with its newline. Linear in the distance of the span from the start of the text.
@@ -26,7 +26,7 @@ package struct DiagnosticRenderer: Sendable {
         while lineEnd < bytes.count, bytes[lineEnd] != 10 { lineEnd += 1 }
         if lineEnd > start, bytes[lineEnd - 1] == 13 { lineEnd -= 1 }
         let end = max(start, min(Int(span.end), lineEnd))
-        let lineNumber = bytes[..<lineStart].reduce(into: 1) { if $1 == 10 { $0 += 1 } }
+        let lineNumber = line(of: span)
 
         // Only the neighbourhood is decoded: a line may have megabytes.
         var from = max(lineStart, start - Self.window / 2)
@@ -51,6 +51,11 @@ package struct DiagnosticRenderer: Sendable {
         result += paint("\(margin) | ", "34") + indent + paint(caret, "1;31") + "\n"
         if let note { result += paint("\(margin) = ", "34") + "note: \(note)\n" }
         return result
+    }
+
+    /// The line that a span begins in, from 1.
+    package func line(of span: CodeSpan) -> Int {
+        bytes.prefix(Int(span.start)).reduce(into: 1) { if $1 == 10 { $0 += 1 } }
     }
 
     private func paint(_ text: String, _ code: String) -> String {

@@ -55,14 +55,18 @@ extension Parser {
         let start = previous.start
         let canAssign = precedence <= .assignment
         guard var left = operand(canAssign: canAssign) else {
-            fail("Expect expression.", at: previous)
+            fail("Expect expression.", at: previous, note: noteOnMissingExpression())
             return node(.nil, from: start)
         }
         while precedence <= Self.precedence(current.kind), current.kind != .end {
             advance()
             left = extended(left, from: start, canAssign: canAssign)
         }
-        if canAssign, match(.equal) { fail("Invalid assignment target.", at: previous) }
+        if canAssign, match(.equal) {
+            fail(
+                "Invalid assignment target.", at: previous, shown: CodeSpan(start: start, end: previous.end),
+                note: "variables, fields and elements can be assigned to; `==` compares")
+        }
         return left
     }
 

@@ -34,13 +34,14 @@ extension Parser {
             scopes.setSuperclass()
         }
         consume(.leftBrace, "Expect '{' before class body.")
+        openBrace()
         var methods: [FunctionID] = []
         while current.kind != .rightBrace, current.kind != .end {
             consume(.identifier, "Expect method name.")
             let name = name()
             methods.append(function(name, name.text == "init" ? .initializer : .method))
         }
-        consume(.rightBrace, "Expect '}' after class body.")
+        closeBrace("Expect '}' after class body.")
         scopes.closeClass()
         return add(.class(className, superclass: superclass, methods: methods), from: start)
     }
@@ -100,6 +101,7 @@ extension Parser {
     private mutating func block() -> [StatementID] {
         var statements: [StatementID] = []
         guard enter() else { return statements }
+        openBrace()
         statementDepth += 1
         maxStatementDepth = max(maxStatementDepth, statementDepth)
         while current.kind != .rightBrace, current.kind != .end {
@@ -107,7 +109,7 @@ extension Parser {
         }
         statementDepth -= 1
         nesting -= 1
-        consume(.rightBrace, "Expect '}' after block.")
+        closeBrace("Expect '}' after block.")
         return statements
     }
 
@@ -152,7 +154,10 @@ extension Parser {
 
     private mutating func expressionStatement() -> StatementID {
         let start = current.start
+        statementWord = nil
+        let word = current.kind == .identifier ? current : nil
         let value = expression()
+        statementWord = word
         endStatement("Expect ';' after expression.")
         return add(.expression(value), from: start)
     }

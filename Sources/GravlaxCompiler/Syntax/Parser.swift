@@ -37,6 +37,12 @@ package struct Parser {
     /// Depth of each expression of the tree.
     var depths: [Int32] = []
     var scopes = OpenScopes()
+    /// The braces of the blocks around, for notes on errors.
+    var openBraces: [Token] = []
+    /// The first two braces that belong together and are indented differently.
+    var oddBraces: (open: Token, close: Token)?
+    /// The name that the current expression statement begins with.
+    var statementWord: Token?
 
     /// Parses a text. Any thread may call it; it needs next to nothing of that thread's stack.
     ///
@@ -98,7 +104,7 @@ package struct Parser {
         while true {
             current = scanner.next()
             if current.kind != .error { return }
-            fail(scanner.message, at: current)
+            fail(scanner.message, at: current, note: noteOnCharacter(current))
         }
     }
 
@@ -109,7 +115,11 @@ package struct Parser {
     }
 
     mutating func consume(_ kind: TokenKind, _ message: String) {
-        if current.kind == kind { advance() } else { fail(message, at: current) }
+        if current.kind == kind { return advance() }
+        // A mark that is missing at the end of a line is missing there, not where the next line begins.
+        let isElsewhere = kind != .identifier && (current.kind == .end || startsLine(current))
+        let place = CodeSpan(start: previous.end, end: previous.end)
+        fail(message, at: current, shown: isElsewhere ? place : nil, note: noteOnMissing(kind))
     }
 
     /// The semicolon that ends a statement.
@@ -136,7 +146,7 @@ package struct Parser {
 
     // MARK: Errors
 
-    mutating func fail(_ message: String, at token: Token) {
+    mutating func fail(_ message: String, at token: Token, shown: CodeSpan? = nil, note: String? = nil) {
         if isPanicking || isAbandoned { return }
         isPanicking = true
         let location: Diagnostic.Location =
@@ -145,7 +155,7 @@ package struct Parser {
             case .error: .lexical
             default: .token(text(token))
             }
-        result.diagnostics.append(Diagnostic(message, at: location, span: token.span, line: token.line))
+        result.diagnostics.append(Diagnostic(message, at: location, span: token.span, line: token.line, shown: shown, note: note))
     }
 
     /// An error at `previous` that is not the grammar's.

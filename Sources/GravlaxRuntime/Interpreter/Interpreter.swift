@@ -29,6 +29,9 @@ public final class Interpreter {
     /// The global names so far, by slot: what the next program has to be compiled with.
     package var globalNames: [String] { machine.globalNames }
 
+    /// Those of them that have a value.
+    package var definedGlobalNames: [String] { machine.definedGlobalNames }
+
     /// The heap, for statistics and verification.
     package var heap: Heap { machine.heap }
 

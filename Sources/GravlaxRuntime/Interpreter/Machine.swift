@@ -124,6 +124,11 @@ final class Machine: RootSource {
 
     func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool) { shapes.sweep(isMarked) }
 
+    /// Names of the globals that have a value.
+    var definedGlobalNames: [String] {
+        globalNames.indices.filter { state.pointee.globals[$0] != Value.undefinedBits }.map { globalNames[$0] }
+    }
+
     // MARK: Slow paths
 
     /// Records where the program stands, for the collector and for traces.
@@ -217,7 +222,10 @@ final class Machine: RootSource {
         for index in 0..<depth where omitted == 0 || index < kept || index >= kept + omitted {
             trace.append(traceEntry(top - index))
         }
-        return RuntimeError(message: message, trace: trace, omittedCount: omitted, omissionIndex: kept)
+        var note: String?
+        if case .message = failure { note = self.note(on: message, at: top) }
+        return RuntimeError(
+            message: message, note: note, trace: trace, omittedCount: omitted, omissionIndex: kept)
     }
 
     private func traceEntry(_ frame: FramePointer) -> RuntimeError.TraceEntry {

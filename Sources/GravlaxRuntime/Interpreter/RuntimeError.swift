@@ -16,6 +16,8 @@ public struct RuntimeError: Error, Sendable {
     }
 
     public let message: String
+    /// What may help a person, where something may. clox has nothing like it.
+    public let note: String?
     /// The calls, innermost first; of a very deep stack only both ends.
     public let trace: [TraceEntry]
     /// How many calls were left out, and after which entry of `trace` they stood.
@@ -25,8 +27,11 @@ public struct RuntimeError: Error, Sendable {
     /// How many entries are kept at each end of a deep trace.
     static let keptAtEachEnd = 64
 
-    public init(message: String, trace: [TraceEntry] = [], omittedCount: Int = 0, omissionIndex: Int = 0) {
+    public init(
+        message: String, note: String? = nil, trace: [TraceEntry] = [], omittedCount: Int = 0, omissionIndex: Int = 0
+    ) {
         self.message = message
+        self.note = note
         self.trace = trace
         self.omittedCount = omittedCount
         self.omissionIndex = omissionIndex

@@ -1,0 +1,132 @@
+// Notes on errors: what a person who is new to the language, or tired, may have meant.
+// Only errors pay for them.
+
+extension Parser {
+    /// Whether a newline stands between the token and the one before it.
+    func startsLine(_ token: Token) -> Bool {
+        bytes[Int(min(previous.end, token.start))..<Int(token.start)].contains(10)
+    }
+
+    /// A note on a token of this kind that was expected instead of `current`.
+    func noteOnMissing(_ kind: TokenKind) -> String? {
+        switch kind {
+        case .identifier where current.kind == .fun && openBraces.count > 0:
+            return noteOnOddBraces() ?? "methods are declared without `fun`"
+        case .identifier:
+            return Self.isKeyword(current.kind) ? "`\(text(current))` is a word of the language and cannot be a name" : nil
+        case .rightBrace:
+            return noteOnMissingBrace()
+        case .semicolon:
+            return noteOnMissingSemicolon()
+        default:
+            return nil
+        }
+    }
+
+    /// A note on `previous`, which begins no expression.
+    func noteOnMissingExpression() -> String? {
+        switch previous.kind {
+        case .equal:
+            let operators: [UInt8: String] = [43: "+", 45: "-", 42: "*", 47: "/", 37: "%"]
+            guard previous.start > 0, let name = operators[bytes[Int(previous.start) - 1]] else { return nil }
+            return "there is no `\(name)=`; write `x = x \(name) …`"
+        case .plus:
+            return "there is no `++` and no unary `+`"
+        case .fun:
+            return "functions are declared by statements: `fun name(…) { … }`"
+        case .rightBrace:
+            return openBraces.isEmpty && result.diagnostics.isEmpty ? "no brace is open that this could close" : nil
+        case .semicolon, .rightParen:
+            let start = Int(previous.start)
+            guard start > 1, bytes[start - 1] == bytes[start - 2], bytes[start - 1] == 43 else { return nil }
+            return "there is no `++`; write `x = x + 1`"
+        case .else:
+            return "no `if` stands before this `else`"
+        default:
+            return nil
+        }
+    }
+
+    /// A note on a lexical error.
+    func noteOnCharacter(_ token: Token) -> String? {
+        guard token.end > token.start else { return nil }
+        switch bytes[Int(token.start)] {
+        case UInt8(ascii: "'"): return "strings stand between double quotes"
+        case UInt8(ascii: "&"): return "the operator is called `and`"
+        case UInt8(ascii: "|"): return "the operator is called `or`"
+        case UInt8(ascii: "#"): return "comments begin with `//`"
+        case UInt8(ascii: "\""):
+            return scanner.message == "Unterminated string." ? "this string has no closing quote" : nil
+        case 0x80...: return noteOnCharacter(text(token).unicodeScalars.first!)
+        default: return nil
+        }
+    }
+
+    private func noteOnCharacter(_ scalar: Unicode.Scalar) -> String? {
+        switch scalar.value {
+        case 0x2018...0x201F, 0xAB, 0xBB: return "strings stand between straight double quotes"
+        case 0xA0, 0x2000...0x200F, 0x3000, 0xFEFF: return "this is a space of an unusual kind, or invisible"
+        case 0x2010...0x2015, 0x2212: return "the operator is the hyphen of ASCII"
+        default: return "names are made of letters of ASCII, digits and `_`"
+        }
+    }
+
+    private func noteOnMissingBrace() -> String? {
+        // After another error the braces may have been miscounted.
+        guard result.diagnostics.isEmpty else { return nil }
+        return noteOnOddBraces() ?? openBraces.last.map { "the `{` in line \($0.line) is not closed" }
+    }
+
+    private func noteOnOddBraces() -> String? {
+        oddBraces.map { "the `{` in line \($0.open.line) is closed in line \($0.close.line), at another indentation" }
+    }
+
+    /// A statement that begins with a word which is nearly one of the language's.
+    private func noteOnMissingSemicolon() -> String? {
+        guard let word = statementWord else { return nil }
+        let foreign = [
+            "let": "var", "const": "var", "local": "var", "int": "var", "double": "var", "string": "var",
+            "function": "fun", "func": "fun", "def": "fun", "fn": "fun", "elif": "else if", "elseif": "else if",
+            "foreach": "for", "echo": "print", "println": "print", "struct": "class",
+        ]
+        let meant = foreign[text(word)] ?? Spelling.closest(
+            to: text(word), among: ["print", "return", "while", "class", "fun", "var", "for", "if", "else"])
+        // One that is followed by an operator is a variable.
+        switch bytes[Int(word.end)..<bytes.endIndex].first(where: { $0 != 32 && $0 != 9 }) {
+        case UInt8(ascii: "."), UInt8(ascii: "="), UInt8(ascii: "+"), UInt8(ascii: "["), nil: return nil
+        default: return meant.map { "did you mean `\($0)`?" }
+        }
+    }
+
+    private static func isKeyword(_ kind: TokenKind) -> Bool {
+        kind.rawValue >= TokenKind.and.rawValue && kind.rawValue <= TokenKind.while.rawValue
+    }
+
+    // MARK: Braces
+
+    /// Notes a brace that opens a block.
+    mutating func openBrace() { openBraces.append(previous) }
+
+    /// Consumes the brace that closes the innermost block, and notes whether the two are indented differently.
+    mutating func closeBrace(_ message: String) {
+        let isThere = current.kind == .rightBrace
+        consume(.rightBrace, message)
+        guard let open = openBraces.popLast(), isThere, oddBraces == nil, open.line != previous.line, let indentation = indentation(of: previous, first: true),
+            let expected = self.indentation(of: open, first: false), indentation != expected
+        else { return }
+        oddBraces = (open, previous)
+    }
+
+    /// The bytes of space that the token's line begins with; nil when other tokens stand before one that has to be
+    /// first, or when the line is too long to be worth a look.
+    private func indentation(of token: Token, first: Bool) -> Int? {
+        var start = Int(token.start)
+        while start > 0, bytes[start - 1] != 10 {
+            start -= 1
+            if Int(token.start) - start > 200 || first && bytes[start] != 32 && bytes[start] != 9 { return nil }
+        }
+        var end = start
+        while bytes[end] == 32 || bytes[end] == 9 { end += 1 }
+        return end - start
+    }
+}
