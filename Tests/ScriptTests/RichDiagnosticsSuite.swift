@@ -23,7 +23,7 @@ struct RichDiagnosticsSuite {
         let x = String(repeating: "x", count: 100_000)
         let text = "var s = \"\(x)\"; print s + 1; var t = \"\(x)\";"
         let outcome = try Subject.run(["run", "-"], input: Array(text.utf8))
-        #expect(outcome.errorLines[1] == " --> standard input:1:100018")
+        #expect(outcome.errorLines[1] == " --> standard input:1:100019")
         #expect(outcome.errorLines[3].utf8.count < 120)
         let caret = try #require(outcome.errorLines[4].firstIndex(of: "^"))
         let column = outcome.errorLines[4].distance(from: outcome.errorLines[4].startIndex, to: caret)
