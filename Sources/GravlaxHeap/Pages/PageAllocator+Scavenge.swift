@@ -40,6 +40,14 @@ extension PageAllocator {
         state.pointee.released.add(size - scavengedByteCount)
     }
 
+    /// Notes that free pages are not the system's any more: they may be touched in passing. Under the heap lock.
+    package func noteReady(base: UInt, pageCount: UInt) {
+        state.pointee.lock.assertHeld()
+        forEachChunk(base: base, pageCount: pageCount) { chunk, first, count in
+            chunk.scavenged.clear(first, count: count)
+        }
+    }
+
     /// Moves the scavenger's position to the top of the heap. Under the heap lock.
     ///
     /// - Source: Go 1.14 mgcscavenge.go, scavengeStartGen and resetScavengeAddr.

@@ -27,6 +27,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         if bytes <= pointee.curArenaEnd - pointee.curArenaBase {
             guard pointee.pages.grow(base: pointee.curArenaBase, byteCount: bytes) else { return false }
             pointee.curArenaBase = pointee.curArenaBase + bytes
+            preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
             scavengeForGrowth(bytes)
             return true
         }
@@ -41,6 +42,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             return false
         }
         adopt(new)
+        preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
         scavengeForGrowth(grown)
         return true
     }

@@ -21,6 +21,7 @@ final class HeapFixture {
         var configuration = HeapConfiguration()
         configuration.gcPercent = -1
         configuration.backgroundSweepers = 0
+        configuration.usesHugePages = false
         change(&configuration)
         heap = try Heap(configuration)
         mutator = try heap.makeMutator(roots: roots)
