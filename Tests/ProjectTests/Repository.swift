@@ -66,11 +66,12 @@ func runCommand(
     return CommandOutcome(status: process.terminationStatus, text: String(decoding: bytes, as: UTF8.self))
 }
 
-/// Builds a package of its own that stands in the repository, in a folder that lasts, so that only the first time is slow.
+/// Builds a package of its own that stands in the repository. All of them are built in one folder, which lasts: what they
+/// share is built once, and only the first time is slow.
 ///
 /// - Returns: the folder of its products.
 func buildPackage(_ path: String) throws -> URL {
-    let scratch = Repository.root.appendingPathComponent(".build/packages/" + path.replacing("/", with: "-"))
+    let scratch = Repository.root.appendingPathComponent(".build/packages")
     // A cached plan of the build would not notice new files of the package that this one depends on.
     let command = [
         "swift", "build", "--disable-build-manifest-caching", "-c", "release", "--package-path", path, "--scratch-path",

@@ -7,11 +7,14 @@ final class AllocationBenchmark {
     enum Kind: String, CaseIterable { case noscan, scan }
 
     private static let ringLength = 256
-    private let heap = try! Heap()
+    private let heap: Heap
     private let mutator: Mutator
     private let roots = SingleRoot()
 
-    init() throws { mutator = try heap.makeMutator(roots: roots) }
+    init() throws {
+        heap = try Heap()
+        mutator = try heap.makeMutator(roots: roots)
+    }
     deinit { mutator.close() }
 
     /// Nanoseconds per allocation of one thread: the best of five rounds, the least disturbed one.
