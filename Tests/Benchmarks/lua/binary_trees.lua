@@ -17,4 +17,4 @@ local function run(depth)
   end
   return total + long:check()
 end
-print(run(16))
+print(run(18))

@@ -15,4 +15,4 @@ local function run(length, rounds)
   end
   return sum
 end
-print(run(100000, 4000000))
+print(run(200000, 4000000))
