@@ -90,23 +90,55 @@ struct HostileInputSuite {
         #expect(outcome.outputText == "10000000\n")
     }
 
+    /// How many of anything a program may have without end.
+    private let many = Subject.isReleaseBuild ? 1_000_000 : 100_000
+
     @Test func manyConstants() throws {
-        let outcome = try run("var s = 0;\n" + (0..<200_000).map { "s = s + \($0).5;\n" }.joined() + "print s;")
+        let outcome = try run("var s = 0;\n" + (0..<many).map { "s = s + \($0).5;\n" }.joined() + "print s;")
         #expect(outcome.exitCode == 0)
-        #expect(outcome.outputText == "20000000000\n")
+        #expect(outcome.outputText == "\(many * many / 2)\n")
+    }
+
+    @Test func manyStrings() throws {
+        let outcome = try run("var s;\n" + (0..<many).map { "s = \"k\($0)\";\n" }.joined() + "print s;")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "k\(many - 1)\n")
     }
 
     @Test func manyGlobals() throws {
-        let outcome = try run((0..<200_000).map { "var g\($0) = \($0);\n" }.joined() + "print g199999;")
+        let outcome = try run((0..<many).map { "var g\($0) = \($0);\n" }.joined() + "print g\(many - 1);")
         #expect(outcome.exitCode == 0)
-        #expect(outcome.outputText == "199999\n")
+        #expect(outcome.outputText == "\(many - 1)\n")
     }
 
-    @Test(arguments: [1_000, 60_000, 200_000])
+    @Test func manyBlocksOneAfterTheOther() throws {
+        let outcome = try run((0..<many).map { "{ var b = \($0); }\n" }.joined() + "print 1;")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "1\n")
+    }
+
+    @Test func manyFunctionsAndClasses() throws {
+        let count = many / 10
+        let outcome = try run(
+            (0..<count).map { "fun f\($0)() { return \($0); } class C\($0) { m() { return f\($0)(); } }\n" }.joined()
+                + "print C\(count - 1)().m();")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "\(count - 1)\n")
+    }
+
+    @Test func longNamesAndNumbers() throws {
+        let name = repeated("n", 1_000_000)
+        let outcome = try run(
+            "var \(name) = 1; print \(name); print 0.\(repeated("1", 1_000_000)); print \(repeated("9", 1_000_000));")
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputLines == ["1", "0.1111111111111111", "inf"])
+    }
+
+    @Test(arguments: [1_000, 65_000, 1_000_000])
     func manyLocals(count: Int) throws {
         let declarations = (0..<count).map { "var l\($0) = \($0);\n" }.joined()
         let outcome = try run("fun f() { \(declarations) return l\(count - 1); }\nprint f();")
-        if count > 65_000 {
+        if count > 65_500 {
             #expect(outcome.exitCode == 65)
             #expect(outcome.errorText.contains("Too many"))
         } else {
@@ -116,7 +148,7 @@ struct HostileInputSuite {
     }
 
     @Test func hugeFile() throws {
-        let lines = Subject.isReleaseBuild ? 2_000_000 : 100_000
+        let lines = Subject.isReleaseBuild ? 2_200_000 : 100_000
         let outcome = try run(repeated("// the quick brown fox jumps over the lazy dog\n", lines) + "print \"end\";")
         #expect(outcome.exitCode == 0)
         #expect(outcome.outputText == "end\n")
