@@ -53,7 +53,7 @@ import Testing
             return (0..<random.next(80)).map { _ in words[random.next(words.count)] }.joined(separator: " ")
         }
         var tokens = scripts[random.next(scripts.count)]
-        for _ in 0...random.next(4) where !tokens.isEmpty {
+        for _ in 0..<[1, 1, 1, 2, 4][random.next(5)] where !tokens.isEmpty {
             let place = random.next(tokens.count)
             switch random.next(5) {
             case 0: tokens.remove(at: place)
@@ -93,6 +93,6 @@ import Testing
             }
         }
         // Both paths are taken.
-        #expect(compiled > count / 20 && compiled < count)
+        #expect(compiled > count / 20 && compiled < count, "\(compiled)")
     }
 }
