@@ -69,7 +69,7 @@ final class Session {
 
     private func printStatistics() {
         guard let format = memory.statistics else { return }
-        let report = StatisticsReport(interpreter.heap.statistics)
+        let report = StatisticsReport(interpreter.readStatistics())
         StandardStream.error.write(format == .json ? report.json : report.text)
     }
 }

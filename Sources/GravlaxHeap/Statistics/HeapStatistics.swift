@@ -40,7 +40,8 @@ public struct HeapStatistics: Sendable, Equatable {
 }
 
 extension Heap {
-    /// The counters now. Cached spans count as if all their free slots were handed out.
+    /// The counters now, without stopping anybody. Cached spans count as if all their free slots were handed out;
+    /// `Mutator.readStatistics` is exact.
     public var statistics: HeapStatistics {
         let counters = raw.pointee.statistics
         var mallocs = counters.largeAllocCount.value

@@ -49,6 +49,9 @@ public final class Interpreter {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// The heap's statistics, exact: every cache gives back what it holds. Between programs.
+    package func readStatistics() -> HeapStatistics { machine.mutator.readStatistics() }
+
     /// A full collection, between programs.
     package func collect() { machine.mutator.collect() }
 
