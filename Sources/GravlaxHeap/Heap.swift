@@ -61,6 +61,9 @@ public final class Heap: @unchecked Sendable {
 extension UnsafeMutablePointer where Pointee == MHeap {
     /// Builds a heap in system memory; nil, with everything given back, if any part is refused.
     static func make(_ configuration: HeapConfiguration, _ counters: HeapCounters) -> MHeapRef? {
+        if !HeapConstants.acceptsPhysicalPages(byteCount: OSMemory.pageByteCount) {
+            fatal("the system's pages have a bad size", ("bytes", OSMemory.pageByteCount))
+        }
         guard let memory = OSMemory() else { return nil }
         guard let heap = build(memory, configuration, counters) else {
             _ = memory.destroy()

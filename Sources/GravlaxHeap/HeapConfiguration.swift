@@ -30,6 +30,23 @@ public struct DebugModes: Sendable {
     public init() {}
 }
 
+/// What keeps a heap small and its pauses short. A test turns one off and sees
+/// what it was good for fail; nothing else does.
+package struct Mechanisms: OptionSet, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// Allocation sweeps in proportion to what it takes.
+    package static let sweepCredit = Mechanisms(rawValue: 1)
+    /// A run of pages is taken only after as many were reclaimed.
+    package static let reclaim = Mechanisms(rawValue: 2)
+    /// Small spans come from pages that the mutator owns.
+    package static let pageCache = Mechanisms(rawValue: 4)
+    /// The mutators' current tiny blocks are marked.
+    package static let tinyBlockMarking = Mechanisms(rawValue: 8)
+    /// Spans with marked objects are known by their first page.
+    package static let pageMarks = Mechanisms(rawValue: 16)
+}
+
 /// What a heap is made with.
 public struct HeapConfiguration: Sendable {
     public var encoding: WordEncoding
@@ -43,6 +60,7 @@ public struct HeapConfiguration: Sendable {
     /// Ask the system for huge pages beyond the first 8 MiB: faster to touch and to mark, in steps of 2 MiB.
     public var usesHugePages = true
     public var debug = DebugModes()
+    package var disabledMechanisms: Mechanisms = []
 
     public init(encoding: WordEncoding = .plainAddresses) { self.encoding = encoding }
 }

@@ -23,7 +23,14 @@
     /// The largest request that is even looked at, in bytes: half the address space.
     @usableFromInline package static let maxAllocation = 1 << 46
 
+    /// Bounds of the system's page and huge page sizes, in bytes.
     @usableFromInline package static let minPhysicalPageSize = 4096
     @usableFromInline package static let maxPhysicalPageSize = 512 << 10
     @usableFromInline package static let maxPhysicalHugePageSize = 4 << 20
+
+    /// Whether a heap can live on system pages of that size: a power of two within the bounds.
+    package static func acceptsPhysicalPages(byteCount: UInt) -> Bool {
+        byteCount & (byteCount &- 1) == 0
+            && (UInt(minPhysicalPageSize)...UInt(maxPhysicalPageSize)).contains(byteCount)
+    }
 }

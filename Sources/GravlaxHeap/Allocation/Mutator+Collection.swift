@@ -40,6 +40,16 @@ extension Mutator {
         return true
     }
 
+    /// Collects, then gives all memory that is free back to the system. At a safepoint only.
+    ///
+    /// - Returns: the bytes that the system got.
+    /// - Source: Go 1.14 mheap.go, runtime_debug_freeOSMemory.
+    @discardableResult
+    public func freeOSMemory() -> Int {
+        collect()
+        return Int(heap.releaseIdle(state))
+    }
+
     /// A zeroed object of this layout, whatever it takes: when memory is refused, makes room and tries again. nil only
     /// when nothing helped. At a safepoint only, since this may collect.
     public func allocateOrCollect(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {

@@ -19,7 +19,7 @@ public struct ObjectLayout: Sendable {
         let absurd = overflow || words > HeapConstants.maxAllocation / 8
         let byteCount = absurd ? Int.max : Swift.max(words * 8, 8)
         self.byteCount = byteCount
-        self.headerWords = UInt32(headerWords)
+        self.headerWords = UInt32(clamping: headerWords)
         self.slotCount = UInt(slotCount)
         if byteCount > HeapConstants.maxSmallSize {
             spanClass = SpanClass(.large, noscan: slotCount == 0)
@@ -45,11 +45,13 @@ public struct ObjectLayout: Sendable {
 
     /// How many slots an object gets without costing more memory than one with `slotCount`.
     public static func roundedSlotCount(headerWords: Int, slotCount: Int) -> Int {
-        let bytes = (headerWords + slotCount) * 8
+        let layout = ObjectLayout(headerWords: headerWords, slotCount: slotCount)
+        if layout.byteCount > HeapConstants.maxAllocation { return slotCount }
+        let bytes = layout.byteCount
         if bytes > HeapConstants.maxSmallSize {
             let pages = (bytes + HeapConstants.pageSize - 1) / HeapConstants.pageSize
             return pages * HeapConstants.pageSize / 8 - headerWords
         }
-        return SizeClass.fitting(Swift.max(bytes, 8)).elemSize / 8 - headerWords
+        return SizeClass.fitting(bytes).elemSize / 8 - headerWords
     }
 }

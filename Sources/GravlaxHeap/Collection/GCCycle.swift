@@ -109,14 +109,15 @@ extension Heap {
         }
     }
 
-    /// Gives the system all memory that is free, after sweeping what can be swept.
-    func releaseIdle(_ mutator: MutatorRef) {
+    /// Gives the system all memory that is free, after sweeping what can be swept. Returns the bytes.
+    @discardableResult
+    func releaseIdle(_ mutator: MutatorRef) -> UInt {
         finishSweep(mutator)
         whileStopped(mutator) {
             flushCaches()
             while raw.sweepOne(nil) != nil {}
         }
-        _ = raw.scavengeAll()
+        return raw.scavengeAll()
     }
 
     /// With the world stopped: caches that were not flushed since the last flip, then stragglers.
@@ -163,7 +164,7 @@ extension Heap {
         raw.pointee.world.forEachMutator { mutator in
             (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
             // The next piece of a tiny block must not be handed out of freed memory (INV-20).
-            if mutator.pointee.tiny != 0 { worker.pointee.mark(address: mutator.pointee.tiny) }
+            if mutator.pointee.tiny != 0, !raw.isDisabled(.tinyBlockMarking) { worker.pointee.mark(address: mutator.pointee.tiny) }
         }
     }
 

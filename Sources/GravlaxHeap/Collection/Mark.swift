@@ -344,7 +344,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func setPageMark(_ span: MSpanRef) {
         let arena = arena(ArenaIndex(address: span.base)).unsafelyUnwrapped
         let (byte, mask) = arena.pageIndex(of: span.base)
-        if arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask == 0 {
+        if arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask == 0, !isDisabled(.pageMarks) {
             arena.pointee.pageMarks[byte].bitwiseOr(mask, ordering: .relaxed)
         }
     }

@@ -19,7 +19,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func alloc(
         _ pageCount: UInt, _ spanClass: SpanClass, needZero: Bool, _ mutator: MutatorRef?
     ) -> MSpanRef? {
-        if pointee.sweepDone.load(ordering: .acquiring) == 0 { reclaim(pageCount) }
+        if pointee.sweepDone.load(ordering: .acquiring) == 0, !isDisabled(.reclaim) { reclaim(pageCount) }
         guard let span = allocSpan(pageCount, .objects(spanClass), mutator) else { return nil }
         if needZero, span.pointee.needZero {
             UnsafeMutableRawPointer(bitPattern: span.base)!
@@ -44,7 +44,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         var base: UInt = 0
         var scavenged: UInt = 0
         var record: MSpanRef? = nil
-        if let mutator, pageCount < PageCache.pageCount / 4 {
+        if let mutator, pageCount < PageCache.pageCount / 4, !isDisabled(.pageCache) {
             var cache = mutator.pointee.pageCache
             if cache.isEmpty { cache = pointee.lock.withLock { pointee.pages.allocToCache() } }
             (base, scavenged) = cache.alloc(pageCount: pageCount)

@@ -81,6 +81,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     @inlinable @inline(__always)
     package var sweepgen: UInt32 { pointee.sweepgen.load(ordering: .relaxed) }
 
+    package func isDisabled(_ mechanism: Mechanisms) -> Bool {
+        pointee.configuration.disabledMechanisms.contains(mechanism)
+    }
+
     package var sweptSpans: SweepBuffer {
         sweepgen / 2 % 2 == 0 ? pointee.sweepSpans0 : pointee.sweepSpans1
     }

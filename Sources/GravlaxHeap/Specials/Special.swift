@@ -58,7 +58,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         ensureSwept(span, mutator)
         guard let record = allocateSpecial(kind) else { return false }
-        let offset = UInt16(address - span.base)
+        let offset = specialOffset(of: address, in: span)
         span.lockSpecials()
         var link: SpecialRef? = nil
         var current = span.pointee.specials
@@ -78,6 +78,14 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         return true
     }
 
+    /// Objects whose specials would lie farther in are large ones, which start at 0.
+    private func specialOffset(of address: UInt, in span: MSpanRef) -> UInt16 {
+        guard let offset = UInt16(exactly: address - span.base) else {
+            fatal("special on the inside of an object", ("address", address), ("span", span.base))
+        }
+        return offset
+    }
+
     /// Takes the record of that kind off the object that starts at `address`. Returns its payload.
     ///
     /// - Source: Go 1.14 mheap.go, removespecial.
@@ -86,7 +94,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             fatal("special on an address that is not in the heap", ("address", address))
         }
         ensureSwept(span, mutator)
-        let offset = UInt16(address - span.base)
+        let offset = specialOffset(of: address, in: span)
         span.lockSpecials()
         var link: SpecialRef? = nil
         var current = span.pointee.specials

@@ -30,7 +30,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     /// - Source: Go 1.14 mgcsweep.go, deductSweepCredit.
     package func deductSweepCredit(spanBytes: UInt, callerSweepPages: UInt) {
         let slope = pointee.sweepPagesPerByte.load(ordering: .acquiring)
-        if slope == 0 { return }
+        if slope == 0 || isDisabled(.sweepCredit) { return }
         while true {
             let basis = pointee.pagesSweptBasis.load(ordering: .acquiring)
             let live = pointee.statistics.heapLive.value
