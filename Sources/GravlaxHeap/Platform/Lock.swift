@@ -59,15 +59,6 @@ package struct HeapLock {
         if result != 0 { fatal("a lock could not be taken", ("error", UInt(bitPattern: Int(result)))) }
     }
 
-    /// Takes the lock if it is open. Whoever only tries cannot deadlock, but holds a rank afterwards like anyone.
-    package func tryLock() -> Bool {
-        guard pthread_mutex_trylock(mutex) == 0 else { return false }
-        #if DEBUG
-        HeldRanks.willLock(rank)
-        #endif
-        return true
-    }
-
     package func unlock() {
         #if DEBUG
         HeldRanks.didUnlock(rank)

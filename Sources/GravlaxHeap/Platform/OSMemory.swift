@@ -183,11 +183,6 @@ package struct OSMemory {
         }
     }
 
-    /// Asks for small pages in all of the range: page aligned.
-    package func avoidHugePages(_ start: UnsafeMutableRawPointer, byteCount: UInt) {
-        adviseAgainstHugePages(UInt(bitPattern: start), byteCount)
-    }
-
     private func adviseAgainstHugePages(_ address: UInt, _ byteCount: UInt) {
         _ = madvise(UnsafeMutableRawPointer(bitPattern: address), Int(byteCount), MADV_NOHUGEPAGE)
     }

@@ -51,7 +51,6 @@ package struct HeapCounters {
     package var heapMarked: UnsafeMutablePointer<Atomic<UInt64>> { cell(17) }
     package var pauseTotal: UnsafeMutablePointer<Atomic<UInt64>> { cell(18) }
     package var pauseMax: UnsafeMutablePointer<Atomic<UInt64>> { cell(19) }
-    package var sweepTime: UnsafeMutablePointer<Atomic<UInt64>> { cell(20) }
 
     private var classCounts: UnsafeMutablePointer<Atomic<UInt64>> {
         (cells + 2048).assumingMemoryBound(to: Atomic<UInt64>.self)
