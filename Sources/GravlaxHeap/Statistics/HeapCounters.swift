@@ -60,10 +60,12 @@ package struct HeapCounters {
     /// Objects of a size class that sweeping freed.
     package func smallFreeCount(_ sizeClass: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { classCounts + 68 + sizeClass }
 
-    /// What a budget is held against: memory that is ready to use.
+    /// What a budget is held against: memory that is ready to use. For the pointer bitmap it counts the part that
+    /// belongs to ready pages, two bits for each word; tables over all addresses are nearly untouched and do not count.
     package var readyBytes: UInt64 {
-        heapSys.byteCount - min(heapReleased.byteCount, heapSys.byteCount) + stacksInUse.byteCount
-            + markBits.byteCount + workBuffers.byteCount + spanRecords.byteCount
+        let heap = heapSys.byteCount - min(heapReleased.byteCount, heapSys.byteCount)
+        return heap + heap / 32 + stacksInUse.byteCount + markBits.byteCount + workBuffers.byteCount
+            + spanRecords.byteCount
     }
 }
 
