@@ -9,6 +9,9 @@ struct Expectation {
     var compileErrors: [String] = []
     var runtimeError: (message: String, line: Int)?
 
+    /// Whether the source says nothing about what it does.
+    var isEmpty: Bool { output.isEmpty && compileErrors.isEmpty && runtimeError == nil }
+
     var exitCode: Int32 { !compileErrors.isEmpty ? 65 : runtimeError != nil ? 70 : 0 }
 
     init(source: String) {
