@@ -56,6 +56,8 @@ import Testing
         let rules: [String: Rule]
         var state: UInt64
         var output: [String] = []
+        /// How often each rule was derived.
+        var uses: [String: Int] = [:]
 
         mutating func random(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -82,6 +84,7 @@ import Testing
         /// Replaces an expression statement that would begin with a map, as the grammar's remark demands.
         private mutating func deriveRule(_ name: String, fuel: Int) {
             let start = output.count
+            uses[name, default: 0] += 1
             derive(rules[name]!, fuel: fuel)
             if name == "expressionStatement", output[start] == "{" {
                 output.replaceSubrange(start..., with: ["a", ";"])
@@ -91,13 +94,71 @@ import Testing
 
     @Test func derivedProgramsParse() throws {
         let rules = try Self.read()
+        var uses: [String: Int] = [:]
+        var compiled = 0
         for seed in 0..<500 {
             var deriver = Deriver(rules: rules, state: UInt64(seed))
             deriver.derive(.many(.rule("declaration")), fuel: 24)
             let text = deriver.output.joined(separator: " ")
             let diagnostics = Parser.parse(Array(text.utf8), checksNames: false).diagnostics.filter { $0.message != "Too much nesting." }
             #expect(diagnostics.isEmpty, "\(diagnostics.first?.loxText ?? "") in: \(text.prefix(2000))")
+            uses.merge(deriver.uses, uniquingKeysWith: +)
+            // Most break a rule about names; what does not compiles to code that verifies.
+            if let program = try? Compiler.compile(source: Array(text.utf8), name: "derived", globalNames: []) {
+                compiled += 1
+                #expect(Verifier.verify(program).isEmpty, "\(text.prefix(2000))")
+            }
         }
+        for rule in rules.keys where rule != "program" { #expect(uses[rule, default: 0] > 10, "\(rule)") }
+        #expect(compiled > 50)
+    }
+
+    private static func scan(_ text: String) -> [TokenKind] {
+        Array(text.utf8).withUnsafeBufferPointer { bytes in
+            var scanner = Scanner(bytes)
+            var kinds: [TokenKind] = []
+            while true {
+                let token = scanner.next()
+                if token.kind == .end { return kinds }
+                kinds.append(token.kind)
+            }
+        }
+    }
+
+    private static func texts(in rule: Rule) -> [String] {
+        switch rule {
+        case .text(let text): [text]
+        case .rule, .token: []
+        case .sequence(let parts), .choice(let parts): parts.flatMap(texts)
+        case .many(let inner), .optional(let inner): texts(in: inner)
+        }
+    }
+
+    /// Each text in quotes is a token of its own, and there are no other kinds of tokens.
+    @Test func textsOfTheGrammarAreTheTokens() throws {
+        var kinds: Set<TokenKind> = [.identifier, .number, .string]
+        for text in Set(try Self.read().values.flatMap(Self.texts)) where text != "in" {
+            let scanned = Self.scan(text)
+            #expect(scanned.count == 1 && !kinds.contains(scanned[0]) && scanned[0] != .error, "\(text)")
+            kinds.insert(scanned[0])
+        }
+        #expect(Self.scan("in") == [.identifier])
+        #expect(kinds.count == Int(TokenKind.error.rawValue), "the kinds before `error` are those of the grammar")
+    }
+
+    /// What the remark on tokens says.
+    @Test(arguments: [
+        ("a _ _1 aZ9 for_ fory", [.identifier, .identifier, .identifier, .identifier, .identifier, .identifier]),
+        ("é", [.error]), ("1a", [.number, .identifier]), ("12 1.5 0.0", [.number, .number, .number]),
+        ("1.", [.number, .dot]), (".5", [.dot, .number]), ("1.5.2", [.number, .dot, .number]), ("1..2", [.number, .dot, .dot, .number]),
+        ("-1", [.minus, .number]), ("// a\r\n\t1 // b", [.number]), ("1//", [.number]), ("/ /", [.slash, .slash]),
+        ("\"\" \"a\nb\" \"é🐟\"", [.string, .string, .string]), ("\"a", [.error]), ("\"\\\"\"", [.string]),
+        (#""\n\r\t\0\"\\\$" "\u{1F41F}" "\u{0}""#, [.string, .string, .string]),
+        (#""\q""#, [.error]), (#""\u{}""#, [.error]), (#""\u{1234567}""#, [.error]), (#""\u{D800}""#, [.error]), (#""\u{110000}""#, [.error]),
+        ("!= ! = == =!", [.bangEqual, .bang, .equal, .equalEqual, .equal, .bang]), ("===", [.equalEqual, .equal]),
+        ("<=<>=>", [.lessEqual, .less, .greaterEqual, .greater]), ("#!x\n1", [.number]), (" #!", [.error, .bang]), ("\u{FEFF}1", [.error, .number]),
+    ] as [(String, [TokenKind])]) func tokens(text: String, kinds: [TokenKind]) {
+        #expect(Self.scan(text) == kinds)
     }
 
     @Test func rulesAreFunctionsOfTheParser() throws {
