@@ -14,13 +14,22 @@ extension DiagnosticsOptions {
             return try Compiler.compile(source: bytes, name: name, globalNames: globalNames, options: options)
         } catch {
             let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
-            for diagnostic in error.diagnostics {
-                StandardStream.error.write(
-                    style == .lox ? diagnostic.loxText + "\n" : renderer.text(diagnostic))
+            switch style {
+            case .lox:
+                StandardStream.error.write(error.diagnostics.map { $0.loxText + "\n" }.joined())
+            case .rich:
+                for diagnostic in error.diagnostics.prefix(Self.shownErrors) {
+                    StandardStream.error.write(renderer.text(diagnostic))
+                }
+                let rest = error.diagnostics.count - Self.shownErrors
+                if rest > 0 { StandardStream.error.write("… and \(rest) more errors\n") }
             }
             throw ExitCode(65)
         }
     }
+
+    /// More are no help to anyone.
+    private static var shownErrors: Int { 50 }
 
     /// - Parameter globalNames: the globals that have a value.
     func report(_ error: RuntimeError, name: String, bytes: [UInt8], globalNames: [String]) {
@@ -43,7 +52,9 @@ extension DiagnosticsOptions {
                 StandardStream.error.write("    … \(error.omittedCount) more calls\n")
             }
             // The line where the call begins, as in the excerpt; clox's is that of its last token.
-            let line = entry.sourceName == name ? renderer.line(of: span(entry)) : entry.line
+            let isHere = entry.sourceName == name
+            let line = !isHere ? entry.line : index == 0
+                ? renderer.line(of: span(entry)) : entry.line - renderer.newlines(in: span(entry))
             StandardStream.error.write("    in \(entry.place) at \(entry.sourceName):\(line)\n")
         }
     }

@@ -30,6 +30,16 @@ struct RichDiagnosticsSuite {
         #expect(outcome.errorLines[3].dropFirst(column).hasPrefix("s + 1;"))
     }
 
+    @Test func ofManyErrorsTheFirstAreShown() throws {
+        let text = String(repeating: "print ;\n", count: 20_000)
+        let outcome = try Subject.run(["check", "-"], input: Array(text.utf8))
+        #expect(outcome.exitCode == 65)
+        #expect(outcome.errorLines.count { $0.hasPrefix("error: ") } == 50)
+        #expect(outcome.errorLines.last == "… and 19950 more errors")
+        let lox = try Subject.run(["check", "--diagnostics=lox", "-"], input: Array(text.utf8))
+        #expect(lox.errorLines.count == 20_000)
+    }
+
     @Test func coloursAreForTerminals() throws {
         #expect(try !Subject.run(["-e", "nil();"]).errorText.contains("\u{1B}"))
     }

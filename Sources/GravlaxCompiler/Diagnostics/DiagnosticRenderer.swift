@@ -53,9 +53,12 @@ package struct DiagnosticRenderer: Sendable {
         return result
     }
 
-    /// The line that a span begins in, from 1.
-    package func line(of span: CodeSpan) -> Int {
-        bytes.prefix(Int(span.start)).reduce(into: 1) { if $1 == 10 { $0 += 1 } }
+    /// The line that a span begins in, from 1. Linear in the text before it.
+    package func line(of span: CodeSpan) -> Int { 1 + newlines(in: CodeSpan(start: 0, end: span.start)) }
+
+    package func newlines(in span: CodeSpan) -> Int {
+        let end = min(Int(span.end), bytes.count)
+        return bytes[min(Int(span.start), end)..<end].reduce(into: 0) { if $1 == 10 { $0 += 1 } }
     }
 
     private func paint(_ text: String, _ code: String) -> String {

@@ -155,7 +155,15 @@ package struct Parser {
             case .error: .lexical
             default: .token(text(token))
             }
-        result.diagnostics.append(Diagnostic(message, at: location, span: token.span, line: token.line, shown: shown, note: note))
+        result.diagnostics.append(Diagnostic(message, at: location, span: token.span, line: token.line,
+            shown: shown ?? (token.kind == .end ? endOfText : nil), note: note))
+    }
+
+    /// Where the text ends that is more than space.
+    private var endOfText: CodeSpan {
+        let last = bytes.lastIndex { $0 != 32 && $0 != 10 && $0 != 13 && $0 != 9 }
+        let end = UInt32(last.map { $0 + 1 } ?? 0)
+        return CodeSpan(start: end, end: end)
     }
 
     /// An error at `previous` that is not the grammar's.
