@@ -41,13 +41,15 @@ private struct GreyStack {
         limit = bottom
     }
 
-    @inline(__always)
-    mutating func push(_ entry: UInt) {
+    /// False, and the overflow noted, when there is no room and no buffer to be had.
+    @discardableResult @inline(__always)
+    mutating func push(_ entry: UInt) -> Bool {
         if _slowPath(top == limit) {
-            guard exchangeFull() else { return }
+            guard exchangeFull() else { return false }
         }
         top.pointee = entry
         top += 1
+        return true
     }
 
     /// The newest entry; 0 when neither this stack nor the shared ones have any.
@@ -151,7 +153,10 @@ package struct MarkWorker {
     /// Greys the object that `address` points into, if there is one.
     package mutating func mark(address: UInt) {
         let address = address & ~Self.pieceTag
-        if address != 0 { stack.push(address) }
+        if address == 0 || stack.push(address) { return }
+        // No marked object leads to a root: it would not be found again. What is grey already makes room.
+        while step(1024) {}
+        if !stack.push(address) { fatal("no buffer is left to mark with") }
     }
 
     /// Looks at up to `units` grey objects or pieces. False when nothing was left.
