@@ -23,11 +23,16 @@ public final class Heap: @unchecked Sendable {
     public var onCycle: ((CycleReport) -> Void)?
 
     /// - Throws: `HeapError.outOfMemory` when the system refuses what a heap needs to exist.
-    public init(_ configuration: HeapConfiguration = HeapConfiguration()) throws {
+    public convenience init(_ configuration: HeapConfiguration = HeapConfiguration()) throws {
+        try self.init(configuration, memory: OSMemory())
+    }
+
+    /// A heap that lives in `memory`, which is its own from here on; also if it throws.
+    package init(_ configuration: HeapConfiguration, memory: OSMemory?) throws {
         self.configuration = configuration
         let counterMemory = UnsafeMutableRawPointer.allocate(byteCount: HeapCounters.byteCount, alignment: 64)
         counterMemory.initializeMemory(as: UInt8.self, repeating: 0, count: HeapCounters.byteCount)
-        guard let raw = MHeapRef.make(configuration, HeapCounters(at: counterMemory)) else {
+        guard let memory, let raw = MHeapRef.make(memory, configuration, HeapCounters(at: counterMemory)) else {
             counterMemory.deallocate()
             throw HeapError.outOfMemory
         }
@@ -60,16 +65,14 @@ public final class Heap: @unchecked Sendable {
 
 extension UnsafeMutablePointer where Pointee == MHeap {
     /// Builds a heap in system memory; nil, with everything given back, if any part is refused.
-    static func make(_ configuration: HeapConfiguration, _ counters: HeapCounters) -> MHeapRef? {
+    static func make(_ memory: OSMemory, _ configuration: HeapConfiguration, _ counters: HeapCounters) -> MHeapRef? {
         if !HeapConstants.acceptsPhysicalPages(byteCount: OSMemory.pageByteCount) {
             fatal("the system's pages have a bad size", ("bytes", OSMemory.pageByteCount))
         }
-        guard let memory = OSMemory() else { return nil }
-        guard let heap = build(memory, configuration, counters) else {
-            _ = memory.destroy()
-            return nil
-        }
-        return heap
+        if let heap = build(memory, configuration, counters) { return heap }
+        let leaked = memory.destroy()
+        if leaked != 0 { fatal("a heap that was refused kept memory", ("bytes", UInt(leaked))) }
+        return nil
     }
 
     private static func build(
