@@ -133,7 +133,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             cache.flush(to: heap.pointee.pages)
             pointee.pageCache = cache
             while let record = takeSpanRecord() {
-                heap.pointee.spanAllocator.pointee.free(UnsafeMutableRawPointer(record))
+                heap.spanPool.pointee.free(UnsafeMutableRawPointer(record))
             }
         }
     }

@@ -14,6 +14,9 @@ private struct NewArenas {
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
+    /// A value of its own: a mutating call through `pointee.arenaHints` would count as a change of the heap's record.
+    private var hints: UnsafeMutablePointer<ArenaHints> { pointee.arenaHints }
+
     /// Adds at least `pageCount` pages to the page allocator. Under the heap
     /// lock. Returns false when the system refuses; then no statistic, arena or
     /// hint has changed.
@@ -31,14 +34,14 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             scavengeForGrowth(bytes)
             return true
         }
-        let hints = pointee.arenaHints.pointee
+        let old = hints.pointee
         guard let new = reserveArenas(bytes) else {
-            pointee.arenaHints.pointee = hints
+            hints.pointee = old
             return false
         }
         guard let grown = growInto(new, bytes) else {
             abandon(new)
-            pointee.arenaHints.pointee = hints
+            hints.pointee = old
             return false
         }
         adopt(new)
@@ -76,24 +79,24 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let arena = UInt(HeapConstants.arenaSize)
         let size = alignUp(bytes, arena)
         var found: UInt = 0
-        while let hint = pointee.arenaHints.pointee.first {
+        while let hint = hints.pointee.first {
             let (low, underflow) = hint.address.subtractingReportingOverflow(hint.growsDown ? size : 0)
             if !underflow, low &+ size <= PageGeometry.addressLimit, low != 0,
                 let got = pointee.memory.reserve(byteCount: size, hint: low)
             {
                 if UInt(bitPattern: got) == low {
-                    pointee.arenaHints.pointee.advanceFirst(to: hint.growsDown ? low : low + size)
+                    hints.pointee.advanceFirst(to: hint.growsDown ? low : low + size)
                     found = low
                     break
                 }
                 pointee.memory.free(got, byteCount: size)
             }
-            pointee.arenaHints.pointee.dropFirst()
+            hints.pointee.dropFirst()
         }
         if found == 0 {
             guard let got = pointee.memory.reserve(byteCount: size, alignment: arena) else { return nil }
             found = UInt(bitPattern: got)
-            pointee.arenaHints.pointee.addAround(base: found, end: found + size)
+            hints.pointee.addAround(base: found, end: found + size)
         }
         let start = UnsafeMutableRawPointer(bitPattern: found)!
         guard pointee.memory.map(start, byteCount: size, statistic: pointee.statistics.heapSys) else {

@@ -4,6 +4,9 @@
 import Synchronization
 
 extension UnsafeMutablePointer where Pointee == MHeap {
+    /// A value of its own: a mutating call through `pointee.spanAllocator` would count as a change of the heap's record.
+    package var spanPool: UnsafeMutablePointer<FixedAllocator> { pointee.spanAllocator }
+
     /// A span record, from the mutator's stock, which is refilled by half when
     /// empty. Under the heap lock. nil when the system refuses.
     ///
@@ -26,11 +29,11 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             mutator.pointee.spanRecordCount = mutator.pointee.spanRecordCount + 1
             return
         }
-        pointee.spanAllocator.pointee.free(UnsafeMutableRawPointer(span))
+        spanPool.pointee.free(UnsafeMutableRawPointer(span))
     }
 
     private func poolRecord() -> MSpanRef? {
-        pointee.spanAllocator.pointee.allocate()?.assumingMemoryBound(to: MSpan.self)
+        spanPool.pointee.allocate()?.assumingMemoryBound(to: MSpan.self)
     }
 
     /// Appends a new record to `allSpans`, growing it by copy: 8,192 entries

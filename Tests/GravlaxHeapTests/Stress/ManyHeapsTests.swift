@@ -31,6 +31,15 @@ private struct Footprint {
     }
 }
 
+/// In a child process: ends it unless `condition` holds. The parent hears of it by what stands on the error stream: of a
+/// child that fails it is not told any words.
+private func require(_ condition: Bool, _ why: @autoclosure () -> String = "", line: Int = #line) {
+    if condition { return }
+    var text = Array("line \(line): \(why())\n".utf8)
+    _ = write(STDERR_FILENO, &text, text.count)
+    exit(EXIT_SUCCESS)
+}
+
 /// Uses a heap a little, in all its parts, and lets it go.
 private func liveAndDie(seed: UInt64) {
     var configuration = HeapConfiguration(encoding: .tagged)
@@ -43,26 +52,31 @@ private func liveAndDie(seed: UInt64) {
     if seed % 3 == 0 { mutator.mutator.collect() }
     shadow.forgetDeadAndCheck()
     mutator.close()
-    precondition(shadow.failures.isEmpty)
+    require(shadow.failures.isEmpty, "\(shadow.failures)")
+}
+
+private func report(_ result: ExitTest.Result?) {
+    #expect(String(decoding: result?.standardErrorContent ?? [], as: UTF8.self) == "")
 }
 
 /// Each in a process of its own, where nothing else takes memory meanwhile.
 @Suite struct ManyHeapsTests {
     @Test func thousandsOfHeapsLeaveNothingBehind() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
             for seed in 0..<50 { liveAndDie(seed: UInt64(seed)) }
             let before = Footprint()
             for seed in 0..<2_000 { liveAndDie(seed: UInt64(seed)) }
             let after = Footprint()
             // The C library keeps some of what it had for itself. One heap's tables alone are 600 MiB.
-            precondition(after.sizeBytes <= before.sizeBytes + (8 << 20), "\(before) \(after)")
-            precondition(after.residentBytes <= before.residentBytes + (8 << 20), "\(before) \(after)")
-            precondition(after.mappingCount <= before.mappingCount + 4, "\(before) \(after)")
+            require(after.sizeBytes <= before.sizeBytes + (8 << 20), "\(before) \(after)")
+            require(after.residentBytes <= before.residentBytes + (8 << 20), "\(before) \(after)")
+            require(after.mappingCount <= before.mappingCount + 4, "\(before) \(after)")
         }
+        report(result)
     }
 
     @Test func heapsOnSeveralThreadsLeaveNothingBehind() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
             func round() {
                 onThreads(4) { thread in
                     for seed in 0..<150 { liveAndDie(seed: UInt64(thread * 1_000 + seed)) }
@@ -73,15 +87,16 @@ private func liveAndDie(seed: UInt64) {
             let before = Footprint()
             for _ in 0..<3 { round() }
             let after = Footprint()
-            precondition(after.sizeBytes <= before.sizeBytes + (256 << 20), "\(before) \(after)")
-            precondition(after.residentBytes <= before.residentBytes + (24 << 20), "\(before) \(after)")
-            precondition(after.mappingCount <= before.mappingCount + 16, "\(before) \(after)")
+            require(after.sizeBytes <= before.sizeBytes + (256 << 20), "\(before) \(after)")
+            require(after.residentBytes <= before.residentBytes + (24 << 20), "\(before) \(after)")
+            require(after.mappingCount <= before.mappingCount + 16, "\(before) \(after)")
         }
+        report(result)
     }
 
     /// Heaps that live side by side: each takes as many mappings as the first, and goes away in any order.
     @Test func theHundredthHeapIsAsCheapAsTheFirst() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
             var configuration = HeapConfiguration(encoding: .tagged)
             configuration.backgroundSweepers = 0
             let roots = RootWords()
@@ -91,28 +106,28 @@ private func liveAndDie(seed: UInt64) {
             for _ in 0..<100 {
                 let heap = try! Heap(configuration)
                 let mutator = try! heap.makeMutator(roots: roots)
-                precondition(mutator.allocateNoScan(byteCount: 100) != nil)
-                precondition(mutator.allocateNoScan(byteCount: 100_000) != nil)
+                require(mutator.allocateNoScan(byteCount: 100) != nil)
+                require(mutator.allocateNoScan(byteCount: 100_000) != nil)
                 heaps.append((heap, mutator))
                 costs.append(Footprint())
             }
             let mappings = (1...100).map { costs[$0].mappingCount - costs[$0 - 1].mappingCount }
             let first = mappings[0]
-            precondition(first <= 16, "a heap takes \(first) mappings")
-            precondition(mappings.allSatisfy { $0 <= first + 1 }, "\(mappings)")
+            require(first <= 16, "a heap takes \(first) mappings")
+            require(mappings.allSatisfy { $0 <= first + 1 }, "\(mappings)")
             let resident = costs[100].residentBytes - costs[1].residentBytes
-            precondition(resident / 99 <= 1 << 20, "a heap has \(resident / 99) bytes resident")
+            require(resident / 99 <= 1 << 20, "a heap has \(resident / 99) bytes resident")
             for index in 0..<100 where index % 3 != 0 { heaps[index].mutator.close() }
-            let kept = heaps.enumerated().filter { $0.offset % 3 == 0 }.map(\.element)
-            heaps = kept
+            heaps = heaps.enumerated().filter { $0.offset % 3 == 0 }.map(\.element)
             for (heap, mutator) in heaps {
-                precondition(mutator.allocateNoScan(byteCount: 5 << 20) != nil)
-                precondition(HeapVerifier(heap.raw).violations(afterMark: false).isEmpty)
+                require(mutator.allocateNoScan(byteCount: 5 << 20) != nil)
+                require(HeapVerifier(heap.raw).violations(afterMark: false).isEmpty)
                 mutator.close()
             }
             heaps = []
             let end = Footprint()
-            precondition(end.sizeBytes <= costs[0].sizeBytes + (8 << 20), "\(costs[0]) \(end)")
+            require(end.sizeBytes <= costs[0].sizeBytes + (8 << 20), "\(costs[0]) \(end)")
         }
+        report(result)
     }
 }
