@@ -30,7 +30,7 @@ package struct World {
     private let lock: HeapLock
     private let changed: HeapCondition
 
-    /// How often a stopper looks before it parks.
+    /// How often one who waits looks before it parks.
     private static let spinCount = 2_000
 
     /// Nil when the system refuses the record.
@@ -61,8 +61,23 @@ package struct World {
         addRunning(-1)
     }
 
-    /// Under `lock`. Waits while the world is stopped, or being stopped.
-    private func waitWhileStopping() { while isStopping { changed.wait(lock) } }
+    /// Under `lock`. Waits while the world is stopped, or being stopped: spins with the lock open at first, since most
+    /// stops are over before a thread has gone to sleep.
+    private func waitWhileStopping() {
+        if !isStopping { return }
+        lock.unlock()
+        spin(until: { !isStopping })
+        lock.lock()
+        while isStopping { changed.wait(lock) }
+    }
+
+    private func spin(until condition: () -> Bool) {
+        var spins = 0
+        while spins < Self.spinCount, !condition() {
+            spinHint()
+            spins += 1
+        }
+    }
 
     // MARK: Mutators
 
@@ -173,11 +188,7 @@ package struct World {
             return true
         }
         guard isFirst else { return false }
-        var spins = 0
-        while record.pointee.running.load(ordering: .relaxed) > 1, spins < Self.spinCount {
-            spinHint()
-            spins += 1
-        }
+        spin(until: { record.pointee.running.load(ordering: .relaxed) <= 1 })
         lock.withLock {
             while record.pointee.running.load(ordering: .relaxed) > 1 { changed.wait(lock) }
         }
