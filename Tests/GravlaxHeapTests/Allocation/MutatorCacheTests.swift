@@ -113,4 +113,19 @@ import Testing
         #expect(fixture.mutator.allocateNoScan(byteCount: 8192) != nil)
         #expect(cached(fixture.state, page) != fixture.state.pointee.emptySpan)
     }
+
+    @Test func aClosedMutatorIsUsedAgain() throws {
+        let fixture = try HeapFixture()
+        let first = try fixture.makeMutator()
+        first.close()
+        var metadata: [UInt64] = []
+        for _ in 0..<100 {
+            let next = try fixture.makeMutator()
+            #expect(next.state == first.state)
+            #expect(next.allocateNoScan(byteCount: 100) != nil)
+            next.close()
+            metadata.append(fixture.statistics.metadata)
+        }
+        #expect(Set(metadata).count == 1)
+    }
 }
