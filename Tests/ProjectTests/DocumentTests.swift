@@ -37,6 +37,21 @@ struct DocumentTests {
         #expect(Set(defined).subtracting(cited).sorted() == [], "invariants that no source cites")
     }
 
+    /// The order of the locks, wherever a document gives it, is that of the enumeration.
+    @Test func lockOrder() throws {
+        let source = try Repository.text("Sources/GravlaxHeap/Platform/Lock.swift")
+        let order = try #require(source.firstMatch(of: /enum LockRank[^{]*\{([^}]*)\}/)?.1)
+            .matches(of: /(?m)^ *case (\w+)$/).map { String($0.1) }
+        var documentCount = 0
+        for path in Self.documents {
+            for match in try Repository.text(path).matches(of: /(?m)^ +(scheduler < .*)$/) {
+                documentCount += 1
+                #expect(String(match.1) == order.joined(separator: " < "), "\(path)")
+            }
+        }
+        #expect(documentCount >= 2)
+    }
+
     /// What is said to check an invariant is a function, a type or a suite that exists.
     @Test func checksExist() throws {
         var declared: Set<String> = ["verify", "stress"]
