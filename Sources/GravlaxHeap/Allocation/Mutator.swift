@@ -55,7 +55,7 @@ package struct PollReason: OptionSet, Sendable {
     package var isRunning: Bool
 
     static let spanRecordCapacity = 128
-    static let barrierCapacity = 256
+    package static let barrierCapacity = 256
     /// Sizes above a tiny object's up to which `noscanClasses` goes, in bytes.
     @usableFromInline static let noscanClassLimit = 128 - HeapConstants.tinySize
     static let byteCount: UInt = 8192
