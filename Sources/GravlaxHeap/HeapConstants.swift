@@ -20,8 +20,9 @@
     @usableFromInline package static let pagesPerChunk = 512
     /// Objects from this size on are scanned in pieces of this size, in bytes.
     @usableFromInline package static let scanPiece = 128 << 10
-    /// The largest request that is even looked at, in bytes: half the address space.
-    @usableFromInline package static let maxAllocation = 1 << 46
+    /// The largest request that is even looked at, in bytes: 1 TiB. Address space would do for more, but not
+    /// memory: the tables take a thousandth of it, touched or not.
+    @usableFromInline package static let maxAllocation = 1 << 40
 
     /// Bounds of the system's page and huge page sizes, in bytes.
     @usableFromInline package static let minPhysicalPageSize = 4096
