@@ -25,8 +25,9 @@ final class Session {
             if memory.gctrace || settings.gctrace {
                 interpreter.heap.onCycle = { StandardStream.error.write(CollectionTraceLine($0).text) }
             }
-        } catch let error as HeapError {
-            throw failure("cannot make the heap: \(error)", exitCode: 70)
+        } catch {
+            // Of the heap or of what the interpreter needs in it: the one reason is memory.
+            throw failure("cannot start: not enough memory", exitCode: 70)
         }
     }
 

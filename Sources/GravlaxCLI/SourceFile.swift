@@ -26,21 +26,26 @@ struct SourceFile {
         return failure("cannot read \(name): \(reason)", exitCode: 66)
     }
 
-    /// nil on failure, with `errno` set.
+    /// Devices and pipes may have no end.
+    private static let maximumByteCount = 512 << 20
+
+    /// nil on failure, with `errno` set; `EFBIG` for what is longer than any program.
     private static func readAll(_ descriptor: Int32) -> [UInt8]? {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }
-        // One byte more than the size, so that a regular file's end is seen without growing.
-        var bytes = [UInt8](repeating: 0, count: max(Int(status.st_size) + 1, 4096))
-        var filled = 0
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(min(Int(status.st_size), maximumByteCount))
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        defer { piece.deallocate() }
         while true {
-            if filled == bytes.count { bytes += repeatElement(0, count: bytes.count) }
-            let count = bytes[filled...].withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+            let count = read(descriptor, piece.baseAddress, piece.count)
+            if count == 0 { return bytes }
             if count > 0 {
-                filled += count
-            } else if count == 0 {
-                bytes.removeLast(bytes.count - filled)
-                return bytes
+                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: piece[..<count]))
+                if bytes.count > maximumByteCount {
+                    errno = EFBIG
+                    return nil
+                }
             } else if errno != EINTR {
                 return nil
             }

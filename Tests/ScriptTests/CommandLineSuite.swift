@@ -128,6 +128,19 @@ struct CommandLineSuite {
         #expect(try Subject.run(["check", "/no/such/file.lox"]).exitCode == 66)
     }
 
+    @Test func fileWithoutEnd() throws {
+        let outcome = try Subject.run(["run", "/dev/zero"])
+        #expect(outcome.exitCode == 66)
+        #expect(outcome.errorText == "gravlax: cannot read /dev/zero: File too large\n")
+    }
+
+    @Test(arguments: ["0", "1", "64KiB"])
+    func memoryThatIsNotEnoughToStart(limit: String) throws {
+        let outcome = try Subject.run(["--memory-limit=\(limit)", "-e", "print 1;"])
+        #expect(outcome.exitCode == 70)
+        #expect(outcome.errorText == "gravlax: cannot start: not enough memory\n")
+    }
+
     @Test(arguments: [
         [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0x80], [0xF5, 0x80, 0x80, 0x80],
     ] as [[UInt8]])
