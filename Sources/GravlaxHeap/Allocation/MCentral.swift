@@ -76,7 +76,8 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         while let span = candidate, tries > 0 {
             candidate = span.pointee.next
             let state = span.pointee.sweepgen.load(ordering: .acquiring)
-            if state == generation &- 1 { continue }
+            // Others sweep it, now or (cached before the sweep began) when they come back.
+            if state == generation &- 1 || state == generation &+ 1 { continue }
             // Swept spans stand at the end: all after the first of them are swept or being swept.
             guard state == generation &- 2 else { break }
             guard pointee.heap.claim(span) else { continue }

@@ -130,6 +130,24 @@ import Testing
         #expect(fixture.raw.sweep(spans[0], preserve: false, fixture.state))
     }
 
+    /// A mutator that stays outside for long keeps its spans from nobody else's way.
+    @Test func spansCachedBeforeTheSweepAreSkipped() throws {
+        let fixture = try HeapFixture()
+        let other = try fixture.makeMutator()
+        let pointer = other.allocateNoScan(byteCount: 8192)
+        let held = try #require(fixture.raw.spanOf(UInt(bitPattern: pointer)))
+        let spans = try (0..<3).map { _ in fixture.raw.spanOf(try fixture.allocateNoScan(8192))! }
+        fixture.state.releaseAll()
+        other.enterOutside()
+        fixture.markAndFlip()
+        #expect(lists(fixture, Self.page).empty == [held] + spans && generation(held) == fixture.raw.sweepgen &+ 1)
+        let found = try #require(fixture.raw.central(Self.page).cacheSpan(fixture.state))
+        #expect(found == spans[0])
+        fixture.raw.central(Self.page).uncacheSpan(found, fixture.state)
+        other.leaveOutside()
+        other.close()
+    }
+
     @Test func sweepingMovesSpansWithRoomAndFreesEmptyOnes() throws {
         let fixture = try HeapFixture()
         // Three spans of 170 objects: of one nothing lives, of one some, of one all.
