@@ -22,6 +22,21 @@ struct DocumentTests {
         }
     }
 
+    /// From the README a reader comes to every document.
+    @Test func documentsAreReachable() throws {
+        var reached: Set<String> = ["README.md"]
+        var waiting = ["README.md"]
+        while let path = waiting.popLast() {
+            let folder = (path as NSString).deletingLastPathComponent
+            for link in Markdown(try Repository.text(path)).links where !link.contains("://") {
+                let target = String(link.prefix { $0 != "#" })
+                let file = ((folder as NSString).appendingPathComponent(target) as NSString).standardizingPath
+                if file.hasSuffix(".md"), Repository.exists(file), reached.insert(file).inserted { waiting.append(file) }
+            }
+        }
+        #expect(Self.documents.filter { !reached.contains($0) } == [])
+    }
+
     /// Numbers that are cited exist, and what exists is relied on somewhere.
     @Test func invariantsAreCited() throws {
         let defined = try Repository.text("docs/internals/invariants.md").matches(of: /(?m)^\| INV-(\d+) \|/).compactMap { Int($0.1) }
