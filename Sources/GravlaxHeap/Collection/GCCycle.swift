@@ -194,6 +194,7 @@ extension Heap {
         raw.pointee.sweepArenasCount.store(
             raw.pointee.allArenasCount.load(ordering: .relaxed), ordering: .relaxed)
         raw.paceSweeper(trigger: counters.nextGC.value)
+        raw.pointee.lock.withLock { raw.pointee.pages.scavengeStartGeneration() }
     }
 
     /// The heap size at which the next cycle begins: live × (1 + percent/100), at least 4 MiB × percent/100.

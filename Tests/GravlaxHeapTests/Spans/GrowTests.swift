@@ -218,6 +218,19 @@ import Testing
         #expect(fixture.statistics.heapReleased <= fixture.statistics.heapIdle)
     }
 
+    /// What was freed since the last cycle is above the scavenger's position, until the next one.
+    @Test func aCycleSendsTheScavengerToTheTop() throws {
+        let fixture = try HeapFixture()
+        fixture.freeManual(try fixture.manualSpan(Self.arenaPages / 2))
+        fixture.raw.pointee.scavengeGoal.store(0, ordering: .relaxed)
+        let released = fixture.statistics.heapReleased
+        #expect(fixture.withLock { fixture.raw.grow(512) })
+        #expect(fixture.statistics.heapReleased == released)
+        fixture.mutator.collect()
+        #expect(fixture.withLock { fixture.raw.grow(512) })
+        #expect(fixture.statistics.heapReleased >= released + 512 << 13)
+    }
+
     @Test func withoutAGoalGrowingReleasesNothing() throws {
         let fixture = try HeapFixture()
         _ = try usedAndFreed(fixture)
