@@ -22,7 +22,8 @@ final class SeededScheduler {
     private var mutators: [GraphMutator] = []
     /// Spans that the virtual sweeper has claimed and not swept yet.
     private var held: [MSpanRef] = []
-    private var cycles = 0
+    /// Takes most of the first arena, untouched, so that others lie across its border.
+    private var filler: UnsafeMutableRawPointer?
     private let refuses: Bool
 
     private static let mutatorCapacity = 4
@@ -40,6 +41,16 @@ final class SeededScheduler {
         heap = try Heap(configuration)
         raw = heap.raw
         for _ in 0..<1 + generator.below(3) { try addMutator() }
+        if generator.isOne(in: 4) {
+            let byteCount = (61 << 20) + generator.below(3 << 20)
+            running { filler = $0.mutator.allocateStack(byteCount: byteCount) }
+        }
+    }
+
+    private func freeFiller() {
+        guard let stack = filler else { return }
+        filler = nil
+        running { $0.mutator.freeStack(stack) }
     }
 
     /// What went wrong; empty if all is well.
@@ -63,7 +74,7 @@ final class SeededScheduler {
         case 87..<92: cycle()
         case 92..<94: verifyBetweenCycles()
         case 94..<95: if mutators.count < Self.mutatorCapacity { try addMutator() }
-        case 95..<96: closeOne()
+        case 95..<96: if generator.isOne(in: 4) { freeFiller() } else { closeOne() }
         case 96..<98: if refuses { raw.pointee.memory.failCall(UInt64(1 + generator.below(6))) }
         default: collect()
         }
@@ -161,7 +172,6 @@ final class SeededScheduler {
                 let marked = mark()
                 verify(afterMark: true)
                 heap.flip(marked: marked)
-                cycles += 1
             }
         }
         checkContents()
@@ -219,6 +229,7 @@ final class SeededScheduler {
     /// Collects with nothing cached: then the heap holds exactly what roots lead to. Ends with an empty heap.
     private func finish() {
         while !held.isEmpty { release() }
+        freeFiller()
         for _ in 0..<2 where shadow.failures.isEmpty {
             running { mutator in
                 _ = mutator.mutator.readStatistics()
