@@ -126,19 +126,19 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         arenaHints.initialize(to: ArenaHints())
         heap.initialize(to: MHeap(
             memory: memory, configuration: configuration, lock: lock, pages: pages, statistics: counters,
-            sweepgen: Atomic(0), sweepDone: Atomic(1), sweepers: Atomic(0), marking: Atomic(0),
+            sweepgen: Atomic(0), sweepDone: Atomic(1), marking: Atomic(0),
             allSpans: UnsafeMutablePointer<UInt>(bitPattern: 8)!, allSpansCount: 0, allSpansCapacity: 0,
-            sweepSpans0: sweep0, sweepSpans1: sweep1, pagesInUse: Atomic(0), pagesSwept: Atomic(0),
+            sweepSpans0: sweep0, sweepSpans1: sweep1,
             pagesSweptBasis: Atomic(0), sweepHeapLiveBasis: Atomic(0), sweepPagesPerByte: Atomic(0),
-            reclaimIndex: Atomic(1 << 63), reclaimCredit: Atomic(0),
             arenas: arenas.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.arenaCount),
             allArenas: UnsafeMutablePointer<UInt>(bitPattern: 8)!, allArenasCount: Atomic(0), allArenasCapacity: 0,
             sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: arenaHints,
             scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
             specialAllocators: SpecialAllocators(lock: specialLock, finalizers: spans + 1, profiles: spans + 2),
-            markBits: markBits, markBitBytesInUse: Atomic(0),
+            markBits: markBits,
             work: MarkWork(stacks: stacks, overflow: overflow.bindMemory(to: Atomic<UInt32>.self, capacity: 1)),
-            world: world))
+            world: world, sweepers: Atomic(0), pagesSwept: Atomic(0), reclaimIndex: Atomic(1 << 63),
+            reclaimCredit: Atomic(0)))
         for index in 0..<SpanClass.count {
             guard let lock = HeapLock(rank: .central, memory: memory, statistic: metadata) else { return refused() }
             MCentralRef.make(

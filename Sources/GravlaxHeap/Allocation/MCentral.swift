@@ -49,8 +49,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         if !span.hasFree { fatal("a span to allocate from is full", ("base", span.base)) }
         let used = UInt(span.pointee.allocCount) * span.pointee.elemSize
         heap.pointee.statistics.heapLive.add(UInt64(spanBytes - used))
-        heap.pointee.statistics.smallAllocCount(Int(sizeClass.rawValue))
-            .add(UInt64(span.pointee.elemCount - span.pointee.allocCount))
+        mutator.countSmallAllocs(sizeClass, Int(span.pointee.elemCount - span.pointee.allocCount))
         return span
     }
 
@@ -112,8 +111,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         let free = span.freeCount
         span.pointee.allocCount = span.pointee.elemCount - free
         let stale = span.pointee.sweepgen.load(ordering: .acquiring) == generation &+ 1
-        pointee.heap.pointee.statistics.smallAllocCount(Int(pointee.spanClass.sizeClass.rawValue))
-            .subtract(UInt64(free))
+        mutator.countSmallAllocs(pointee.spanClass.sizeClass, -Int(free))
         span.pointee.sweepgen.store(stale ? generation &- 1 : generation, ordering: .releasing)
         if free > 0 {
             pointee.lock.withLock {

@@ -115,26 +115,27 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         if !span.hasFree {
             guard refill(spanClass) else { return nil }
             span = pointee.cache[Int(spanClass.rawValue)]
+            requestCycleIfDue()
         }
         let address = takeSlot(spanClass)
-        noteSlowAllocation(span)
+        if pointee.heap.pointee.configuration.debug.stress > 0 { noteStress(span) }
         return (address, span)
     }
 
-    /// What only slow allocations look at: whether a cycle is due, and `stress`.
-    private func noteSlowAllocation(_ span: MSpanRef?) {
-        let heap = pointee.heap
-        if heap.pointee.configuration.debug.stress > 0 {
-            pointee.stressCountdown = pointee.stressCountdown - 1
-            if pointee.stressCountdown <= 0 {
-                pointee.stressCountdown = heap.pointee.configuration.debug.stress
-                requestPoll(.collect)
-            }
-            span?.withholdAllButNext()
-        }
-        if heap.pointee.statistics.heapLive.value >= heap.pointee.statistics.nextGC.value {
+    /// After `heapLive` rose: by a span for the cache, or a large object.
+    private func requestCycleIfDue() {
+        let statistics = pointee.heap.pointee.statistics
+        if statistics.heapLive.value >= statistics.nextGC.value { requestPoll(.collect) }
+    }
+
+    /// `stress` counts every allocation, which it makes slow, and starts a cycle every so often.
+    private func noteStress(_ span: MSpanRef?) {
+        pointee.stressCountdown = pointee.stressCountdown - 1
+        if pointee.stressCountdown <= 0 {
+            pointee.stressCountdown = pointee.heap.pointee.configuration.debug.stress
             requestPoll(.collect)
         }
+        span?.withholdAllButNext()
     }
 
     private func refill(_ spanClass: SpanClass) -> Bool {
@@ -169,9 +170,19 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     ///
     /// - Source: Go 1.14 mcache.go, purgecachedstats.
     package func flushLocalCounts() {
-        if pointee.tinyAllocs == 0 { return }
-        pointee.heap.pointee.statistics.tinyAllocCount.add(pointee.tinyAllocs)
+        let statistics = pointee.heap.pointee.statistics
+        if pointee.tinyAllocs != 0 { statistics.tinyAllocCount.add(pointee.tinyAllocs) }
         pointee.tinyAllocs = 0
+        for sizeClass in 1..<SizeClass.count where pointee.smallAllocs[sizeClass] != 0 {
+            statistics.smallAllocCount(sizeClass).add(pointee.smallAllocs[sizeClass])
+            pointee.smallAllocs[sizeClass] = 0
+        }
+    }
+
+    /// Counts objects handed out of a span of the class, ahead or back, without touching what others count in.
+    package func countSmallAllocs(_ sizeClass: SizeClass, _ count: Int) {
+        let index = Int(sizeClass.rawValue)
+        pointee.smallAllocs[index] = pointee.smallAllocs[index] &+ UInt64(bitPattern: Int64(count))
     }
 
     /// Flushes a cache that was filled before the sweep began: its spans need sweeping.
@@ -203,7 +214,8 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         counters.largeAllocBytes.add(UInt64(bytes))
         counters.largeAllocCount.add(1)
         if heap.isMarking { heap.blacken(span.base) }
-        noteSlowAllocation(nil)
+        requestCycleIfDue()
+        if heap.pointee.configuration.debug.stress > 0 { noteStress(nil) }
         return span
     }
 

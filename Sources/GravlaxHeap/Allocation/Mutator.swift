@@ -32,6 +32,8 @@ package struct PollReason: OptionSet, Sendable {
     package var tiny: UInt
     package var tinyOffset: UInt
     package var tinyAllocs: UInt64
+    /// Objects of each size class handed out since they were last added to the heap's counters; wraps below zero.
+    package let smallAllocs: UnsafeMutablePointer<UInt64>
 
     package var pageCache: PageCache
     package let spanRecords: UnsafeMutablePointer<UInt>
@@ -88,10 +90,12 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         for index in 0...16 {
             classes[index] = SpanClass(SizeClass.fitting(Swift.max(1, index * 8)), noscan: true).rawValue
         }
+        let smallAllocs = (block + 6144).bindMemory(to: UInt64.self, capacity: SizeClass.count)
+        smallAllocs.initialize(repeating: 0, count: SizeClass.count)
         let barriers = (block + 4096).bindMemory(to: UInt64.self, capacity: MutatorState.barrierCapacity)
         let state = block.bindMemory(to: MutatorState.self, capacity: 1)
         state.initialize(to: MutatorState(
-            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0, tinyOffset: 0, tinyAllocs: 0,
+            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0, tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil, isRunning: false))

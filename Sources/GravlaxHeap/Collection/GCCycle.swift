@@ -129,7 +129,7 @@ extension Heap {
     /// What a cycle cannot do without: mark bits of the next epoch for all in-use spans, and a few work buffers.
     /// Exact while the world is stopped. INV-19.
     package func reserveForCycle() -> Bool {
-        raw.pointee.markBits.reserve(byteCount: raw.pointee.markBitBytesInUse.load(ordering: .relaxed))
+        raw.pointee.markBits.reserve(byteCount: raw.pointee.statistics.inUseSpans.markBitByteCount)
             && raw.pointee.work.stacks.reserve(count: 4)
     }
 

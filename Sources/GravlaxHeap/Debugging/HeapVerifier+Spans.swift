@@ -166,13 +166,18 @@ extension HeapVerifier {
         }
     }
 
-    /// No two spans share storage for bits: a range handed out again too early shows here.
+    /// No two spans share storage for bits, but for the zeroes that stand for a fresh span's allocation bits: a range
+    /// handed out again too early shows here.
     func checkBitStorage(_ survey: Survey, _ findings: inout Findings) {
+        let zeroes = heap.pointee.markBits.newAllocBits(elemCount: 1)
+        findings.expect(
+            (0..<MarkBitsArenas.maxRequestByteCount).allSatisfy { zeroes[$0] == 0 },
+            "somebody wrote the allocation bits that all fresh spans share")
         var ranges: [(start: UInt, byteCount: UInt, span: MSpanRef)] = []
         for span in survey.inUse {
             let byteCount = UInt(MarkBitsArenas.byteCount(elemCount: Int(span.pointee.elemCount)))
             for bits in [span.pointee.allocBits, span.pointee.gcmarkBits] {
-                if let bits { ranges.append((UInt(bitPattern: bits), byteCount, span)) }
+                if let bits, bits != zeroes { ranges.append((UInt(bitPattern: bits), byteCount, span)) }
             }
         }
         ranges.sort { $0.start < $1.start }

@@ -38,7 +38,7 @@ extension HeapVerifier {
             freePages += UInt64(mutator.pointee.pageCache.free.nonzeroBitCount)
             scavengedPages += UInt64(mutator.pointee.pageCache.scavenged.nonzeroBitCount)
         }
-        equal("pagesInUse", UInt64(heap.pointee.pagesInUse.load(ordering: .relaxed)), inUsePages)
+        equal("pagesInUse", UInt64(heap.pagesInUse), inUsePages)
         equal("heapInUse", counters.heapInUse.byteCount, inUsePages * pageBytes)
         equal("heapIdle", counters.heapIdle.byteCount, freePages * pageBytes)
         equal("heapReleased", counters.heapReleased.byteCount, scavengedPages * pageBytes)
@@ -63,7 +63,8 @@ extension HeapVerifier {
             if span.pointee.spanClass.sizeClass == .large { largeBytes += UInt64(span.pointee.elemSize) }
         }
         for index in 1..<SizeClass.count {
-            let counted = counters.smallAllocCount(index).value &- counters.smallFreeCount(index).value
+            let local = survey.mutators.reduce(0) { $0 &+ $1.pointee.smallAllocs[index] }
+            let counted = counters.smallAllocCount(index).value &+ local &- counters.smallFreeCount(index).value
             findings.expect(
                 counted == objects[index],
                 "mallocs − frees of \(SizeClassTable.size[index]) bytes is \(Int64(bitPattern: counted)), there are "
@@ -111,12 +112,12 @@ extension HeapVerifier {
             counters.metadata.byteCount >= arenaBytes,
             "metadata counts \(counters.metadata.byteCount) bytes, the arenas' records have \(arenaBytes)")
         let bitBytes = survey.inUse.reduce(0) {
-            $0 + 2 * UInt64(MarkBitsArenas.byteCount(elemCount: Int($1.pointee.elemCount)))
+            $0 + UInt64(MarkBitsArenas.byteCount(elemCount: Int($1.pointee.elemCount)))
         }
-        let reserved = heap.pointee.markBitBytesInUse.load(ordering: .relaxed)
+        let reserved = counters.inUseSpans.markBitByteCount
         findings.expect(
-            UInt64(reserved) * 2 == bitBytes,
-            "a cycle would reserve \(reserved) bytes of mark bits, the spans have \(bitBytes / 2)")
+            UInt64(reserved) == bitBytes,
+            "a cycle would reserve \(reserved) bytes of mark bits, the spans have \(bitBytes)")
         findings.expect(
             counters.markBits.byteCount >= bitBytes,
             "markBits counts \(counters.markBits.byteCount) bytes, the spans' bits have \(bitBytes)")

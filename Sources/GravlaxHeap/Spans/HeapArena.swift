@@ -24,9 +24,11 @@ import Synchronization
     @usableFromInline package var pageInUse: UnsafeMutablePointer<Atomic<UInt8>>
     /// A bit for the first page of each span with a marked object (INV-17). Cleared at the start of a cycle.
     @usableFromInline package var pageMarks: UnsafeMutablePointer<Atomic<UInt8>>
+    package let base: UInt
+    /// Keeps `zeroedBase`, which changes as the heap grows, off the cache line that allocation and marking read.
+    private let padding: (UInt, UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0, 0)
     /// Bytes from the arena's start that may be dirty: memory above has never been handed out. Rises only.
     package let zeroedBase: Atomic<UInt>
-    package let base: UInt
 
     @usableFromInline static let bitmapBytes = HeapConstants.arenaSize / 8 / 4
     static let spansBytes = HeapConstants.pagesPerArena * 8
@@ -62,7 +64,7 @@ extension UnsafeMutablePointer where Pointee == HeapArena {
             spans: spans.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.pagesPerArena),
             pageInUse: inUse.bindMemory(to: Atomic<UInt8>.self, capacity: HeapArena.pageBitBytes),
             pageMarks: marks.bindMemory(to: Atomic<UInt8>.self, capacity: HeapArena.pageBitBytes),
-            zeroedBase: Atomic(0), base: base))
+            base: base, zeroedBase: Atomic(0)))
         return record
     }
 

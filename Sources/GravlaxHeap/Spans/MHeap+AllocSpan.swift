@@ -137,11 +137,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         span.pointee.limit = base + UInt(span.pointee.elemCount) * span.pointee.elemSize
         let count = Int(span.pointee.elemCount)
-        guard let marks = pointee.markBits.newMarkBits(elemCount: count, forSweep: false),
-            let allocs = pointee.markBits.newAllocBits(elemCount: count, forSweep: false)
-        else { return false }
+        guard let marks = pointee.markBits.newMarkBits(elemCount: count, forSweep: false) else { return false }
         span.pointee.gcmarkBits = marks
-        span.pointee.allocBits = allocs
+        span.pointee.allocBits = pointee.markBits.newAllocBits(elemCount: count)
         span.pointee.sweepgen.store(sweepgen, ordering: .releasing)
         span.setState(.inUse)
         return true
@@ -152,11 +150,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let bytes = span.pointee.pageCount << UInt(HeapConstants.pageShift)
         let counters = pointee.statistics
         if hasScavenged { pointee.memory.used(UnsafeMutableRawPointer(bitPattern: span.base)!, byteCount: bytes) }
-        counters.heapIdle.subtract(bytes)
         switch purpose {
-        case .objects:
-            counters.heapInUse.add(bytes)
-            pointee.markBitBytesInUse.wrappingAdd(span.markBitByteCount, ordering: .relaxed)
+        case .objects: counters.inUseSpans.add(span)
         case .manual(let statistic):
             counters.heapSys.subtract(bytes)
             statistic.add(bytes)
@@ -167,7 +162,6 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let arena = arena(ArenaIndex(address: span.base))!
             let (byte, mask) = arena.pageIndex(of: span.base)
             arena.pointee.pageInUse[byte].bitwiseOr(mask, ordering: .releasing)
-            pointee.pagesInUse.wrappingAdd(span.pointee.pageCount, ordering: .relaxed)
         }
     }
 
@@ -217,7 +211,6 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     ///
     /// - Source: Go 1.14 mheap.go, (*mheap).freeSpan.
     package func freeSpan(_ span: MSpanRef, _ mutator: MutatorRef?) {
-        let bytes = span.pointee.pageCount << UInt(HeapConstants.pageShift)
         pointee.lock.withLock {
             if span.state != .inUse || span.pointee.allocCount != 0
                 || span.pointee.sweepgen.load(ordering: .acquiring) != sweepgen
@@ -225,13 +218,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
                 fatal("freeing a span that is not ready for it", ("base", span.base),
                     ("objects", UInt(span.pointee.allocCount)))
             }
-            pointee.pagesInUse.wrappingSubtract(span.pointee.pageCount, ordering: .relaxed)
             let arena = arena(ArenaIndex(address: span.base))!
             let (byte, mask) = arena.pageIndex(of: span.base)
             arena.pointee.pageInUse[byte].bitwiseAnd(~mask, ordering: .releasing)
-            pointee.markBitBytesInUse.wrappingSubtract(span.markBitByteCount, ordering: .relaxed)
-            pointee.statistics.heapInUse.subtract(bytes)
-            pointee.statistics.heapIdle.add(bytes)
+            pointee.statistics.inUseSpans.subtract(span)
             giveBackPages(span, mutator)
         }
     }
@@ -247,7 +237,6 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             }
             statistic.subtract(bytes)
             pointee.statistics.heapSys.add(bytes)
-            pointee.statistics.heapIdle.add(bytes)
             giveBackPages(span, mutator)
         }
     }

@@ -150,7 +150,6 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             pointee.allArenasCount.store(count + 1, ordering: .releasing)
             pointee.arenas[Int(index.rawValue)].store(UInt(bitPattern: record), ordering: .releasing)
         }
-        pointee.statistics.heapIdle.add(new.byteCount)
         pointee.statistics.heapReleased.add(new.byteCount)
     }
 

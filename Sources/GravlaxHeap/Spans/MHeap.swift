@@ -20,8 +20,6 @@ import Synchronization
     @usableFromInline package let sweepgen: Atomic<UInt32>
     /// 1 when the stack of unswept spans ran empty.
     package let sweepDone: Atomic<UInt32>
-    /// Calls of `sweepOne` in progress.
-    package let sweepers: Atomic<UInt32>
     /// Nonzero while marking: barriers are on and new objects are black.
     @usableFromInline package let marking: Atomic<UInt32>
 
@@ -35,18 +33,12 @@ import Synchronization
     package let sweepSpans0: SweepBuffer
     package let sweepSpans1: SweepBuffer
 
-    package let pagesInUse: Atomic<UInt>
-    package let pagesSwept: Atomic<UInt>
     /// The line of the proportional sweep: through (`sweepHeapLiveBasis`,
     /// `pagesSweptBasis`) with slope `sweepPagesPerByte` (a Double's bits; 0 = off).
     package let pagesSweptBasis: Atomic<UInt>
     package let sweepHeapLiveBasis: Atomic<UInt>
     package let sweepPagesPerByte: Atomic<UInt64>
 
-    /// Next page, over the arenas in `sweepArenas` order, for the reclaimer; ≥ 2^63 is done.
-    package let reclaimIndex: Atomic<UInt64>
-    /// Pages swept beyond what was asked for, shared by all who reclaim.
-    package let reclaimCredit: Atomic<UInt>
 
     /// Address of the record of each arena, 0 where no heap is. Entries never go back to 0.
     @usableFromInline package let arenas: UnsafeMutablePointer<Atomic<UInt>>
@@ -71,10 +63,19 @@ import Synchronization
     package let spanAllocator: UnsafeMutablePointer<FixedAllocator>
     package let specialAllocators: SpecialAllocators
     package let markBits: MarkBitsArenas
-    /// Bytes of mark bits that sweeping all in-use spans takes: what a cycle reserves.
-    package let markBitBytesInUse: Atomic<Int>
     package let work: MarkWork
     package let world: World
+
+    /// Keeps what follows, which sweepers change all the time, off the cache lines above, which allocation reads.
+    private let padding: (UInt, UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0, 0)
+
+    /// Calls of `sweepOne` in progress.
+    package let sweepers: Atomic<UInt32>
+    package let pagesSwept: Atomic<UInt>
+    /// Next page, over the arenas in `sweepArenas` order, for the reclaimer; ≥ 2^63 is done.
+    package let reclaimIndex: Atomic<UInt64>
+    /// Pages swept beyond what was asked for, shared by all who reclaim.
+    package let reclaimCredit: Atomic<UInt>
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
@@ -84,6 +85,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func isDisabled(_ mechanism: Mechanisms) -> Bool {
         pointee.configuration.disabledMechanisms.contains(mechanism)
     }
+
+    /// Pages of in-use spans; manual ones are not among them.
+    package var pagesInUse: UInt { pointee.statistics.inUseSpans.pageCount }
 
     package var sweptSpans: SweepBuffer {
         sweepgen / 2 % 2 == 0 ? pointee.sweepSpans0 : pointee.sweepSpans1

@@ -61,18 +61,23 @@ package struct MarkBitsArenas {
     /// Bytes of an arena that requests can take.
     package static let usableByteCount = arenaByteCount - headerByteCount
     /// Bytes of the largest request: a span of one page with objects of 8 bytes.
-    private static let maxRequestByteCount = HeapConstants.pageSize / 8 / 8
+    package static let maxRequestByteCount = HeapConstants.pageSize / 8 / 8
     /// Bytes of an arena that are sure to be served whatever the sizes of the requests.
     package static let sureByteCount = usableByteCount - maxRequestByteCount + 8
 
     private let record: UnsafeMutablePointer<Record>
+    /// `maxRequestByteCount` bytes that stay 0.
+    private let zeroes: UnsafeMutablePointer<UInt8>
 
     /// Nil when the system refuses the record. Takes no arena yet.
     package init?(memory: OSMemory, statistic: SystemStatistic) {
         guard let lock = HeapLock(rank: .markBits, memory: memory, statistic: statistic),
             let place = memory.allocatePersistent(
-                byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
+                byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic),
+            let zeroes = memory.allocatePersistent(
+                byteCount: UInt(Self.maxRequestByteCount), alignment: 64, statistic: statistic)
         else { return nil }
+        self.zeroes = zeroes.assumingMemoryBound(to: UInt8.self)
         record = place.bindMemory(to: Record.self, capacity: 1)
         record.initialize(to: Record(lock: lock, memory: memory, statistic: statistic))
     }
@@ -103,11 +108,15 @@ package struct MarkBitsArenas {
         return take(byteCount, fromReserve: false)
     }
 
-    /// Like `newMarkBits`, for bits that start as allocation bits: one epoch is as long for both.
+    /// Cleared bits for the objects of a fresh span, none of which is allocated. All fresh spans share one block of
+    /// zeroes, since nobody writes allocation bits: a sweep replaces them by the marks.
     ///
-    /// - Source: Go 1.14 mheap.go, newAllocBits.
-    package func newAllocBits(elemCount: Int, forSweep: Bool) -> UnsafeMutablePointer<UInt8>? {
-        newMarkBits(elemCount: elemCount, forSweep: forSweep)
+    /// - Source: Go 1.14 mheap.go, newAllocBits, which takes as many bytes as newMarkBits.
+    package func newAllocBits(elemCount: Int) -> UnsafeMutablePointer<UInt8> {
+        if elemCount <= 0 || Self.byteCount(elemCount: elemCount) > Self.maxRequestByteCount {
+            fatal("allocation bits for a bad number of objects", ("count", UInt(bitPattern: elemCount)))
+        }
+        return zeroes
     }
 
     private static func pay(_ byteCount: Int, from purse: borrowing Atomic<Int>) -> Bool {

@@ -21,10 +21,17 @@ package struct HeapCounters {
 
     /// Bytes of address space that hold or may hold heap spans: `heapInUse + heapIdle`.
     package var heapSys: SystemStatistic { bytes(0) }
-    /// Bytes of free pages, whether or not the system has them back.
-    package var heapIdle: SystemStatistic { bytes(1) }
+    /// The in-use spans.
+    package var inUseSpans: InUseSpans { InUseSpans(cell(1)) }
     /// Bytes in in-use spans.
-    package var heapInUse: SystemStatistic { bytes(2) }
+    package var heapInUse: ByteCount {
+        ByteCount(byteCount: UInt64(inUseSpans.pageCount) << UInt64(HeapConstants.pageShift))
+    }
+    /// Bytes of free pages, whether or not the system has them back. 0 at least, while others change both parts.
+    package var heapIdle: ByteCount {
+        let inUse = heapInUse.byteCount
+        return ByteCount(byteCount: Swift.max(heapSys.byteCount, inUse) - inUse)
+    }
     /// Bytes of free pages that the system has.
     package var heapReleased: SystemStatistic { bytes(3) }
     /// Bytes in manual spans that hold stacks.
@@ -55,7 +62,8 @@ package struct HeapCounters {
     private var classCounts: UnsafeMutablePointer<Atomic<UInt64>> {
         (cells + 2048).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
-    /// Objects handed out of spans of a size class; exact while no span is cached.
+    /// Objects handed out of spans of a size class. Mutators count by themselves at first (`flushLocalCounts`); exact
+    /// while no span is cached.
     package func smallAllocCount(_ sizeClass: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { classCounts + sizeClass }
     /// Objects of a size class that sweeping freed.
     package func smallFreeCount(_ sizeClass: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { classCounts + 68 + sizeClass }
@@ -67,6 +75,34 @@ package struct HeapCounters {
         return heap + heap / 32 + stacksInUse.byteCount + markBits.byteCount + workBuffers.byteCount
             + spanRecords.byteCount
     }
+}
+
+/// A number of bytes that follows from other counters.
+package struct ByteCount: Equatable {
+    package let byteCount: UInt64
+}
+
+/// How much the in-use spans are, all in one cell, so that a span that comes or goes costs one atomic operation, not
+/// one for each figure:
+///
+///     63                          30 29           0
+///     │ words of mark bits they take │ their pages │       up to 2^30 pages: 8 TiB
+package struct InUseSpans {
+    private static let pageBits: UInt64 = 30
+    private let cell: UnsafeMutablePointer<Atomic<UInt64>>
+
+    init(_ cell: UnsafeMutablePointer<Atomic<UInt64>>) { self.cell = cell }
+
+    private func weight(_ span: MSpanRef) -> UInt64 {
+        UInt64(span.markBitByteCount / 8) << Self.pageBits | UInt64(span.pointee.pageCount)
+    }
+
+    func add(_ span: MSpanRef) { cell.add(weight(span)) }
+    func subtract(_ span: MSpanRef) { cell.subtract(weight(span)) }
+
+    package var pageCount: UInt { UInt(cell.value & (1 << Self.pageBits - 1)) }
+    /// Bytes of mark bits that sweeping all of them takes: what a cycle reserves.
+    package var markBitByteCount: Int { Int(cell.value >> Self.pageBits) * 8 }
 }
 
 extension UnsafeMutablePointer where Pointee == Atomic<UInt64> {

@@ -64,7 +64,7 @@ extension Heap {
                 + counters.spanRecords.byteCount,
             nextGC: counters.nextGC.value, cycles: counters.cycles.value, mallocs: mallocs, frees: frees,
             tinyAllocs: counters.tinyAllocCount.value,
-            pagesInUse: UInt64(raw.pointee.pagesInUse.load(ordering: .relaxed)),
+            pagesInUse: UInt64(raw.pagesInUse),
             pagesSwept: UInt64(raw.pointee.pagesSwept.load(ordering: .relaxed)),
             pauseTotalNanoseconds: counters.pauseTotal.value, pauseMaxNanoseconds: counters.pauseMax.value,
             bySize: bySize)

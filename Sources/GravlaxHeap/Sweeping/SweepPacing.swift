@@ -13,7 +13,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         // A heap that never collects by itself has no trigger: then the line is flat.
         let distance = Swift.max(Int64(clamping: trigger) - Int64(clamping: live) - (1 << 20), Int64(HeapConstants.pageSize))
         let swept = pointee.pagesSwept.load(ordering: .relaxed)
-        let pages = Int64(pointee.pagesInUse.load(ordering: .relaxed)) - Int64(swept)
+        let pages = Int64(pagesInUse) - Int64(swept)
         if pages <= 0 {
             pointee.sweepPagesPerByte.store(0, ordering: .releasing)
             return

@@ -120,7 +120,7 @@ import Testing
         #expect(span.pointee.limit == span.base + 5 << 13)
         #expect(span.pointee.gcmarkBits == nil && span.pointee.allocBits == nil)
         #expect(fixture.raw.sweptSpans.count == swept)
-        #expect(fixture.raw.pointee.pagesInUse.load(ordering: .relaxed) == 0)
+        #expect(fixture.raw.pagesInUse == 0)
         fixture.freeManual(span)
     }
 
@@ -130,7 +130,7 @@ import Testing
         var found: [UInt] = []
         fixture.raw.sweptSpans.forEach { found.append($0) }
         #expect(found == spans.map { UInt(bitPattern: $0) })
-        #expect(fixture.raw.pointee.pagesInUse.load(ordering: .relaxed) == 6)
+        #expect(fixture.raw.pagesInUse == 6)
         #expect(fixture.raw.unsweptSpans.count == 0)
         // The stacks trade roles with the generation alone.
         fixture.raw.pointee.sweepgen.wrappingAdd(2, ordering: .relaxed)

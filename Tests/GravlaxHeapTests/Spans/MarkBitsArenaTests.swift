@@ -31,7 +31,7 @@ import Testing
         let arenas = try #require(MarkBitsArenas(memory: fixture.memory, statistic: fixture.statistic))
         fixture.exhaustPersistentChunk()
         let before = fixture.memory.callCount
-        for _ in 0..<65400 / 8 { _ = try #require(arenas.newAllocBits(elemCount: 1, forSweep: false)) }
+        for _ in 0..<65400 / 8 { _ = try #require(arenas.newMarkBits(elemCount: 1, forSweep: false)) }
         #expect(fixture.memory.callCount == before + 1)
         #expect(fixture.close() == 0)
     }
