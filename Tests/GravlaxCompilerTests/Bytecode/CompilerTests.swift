@@ -50,6 +50,35 @@ import Testing
         _ = try compile(test)
     }
 
+    @Test func aStackThatTheSystemDoesNotHaveIsRefused() {
+        #expect(DeepStack.run(depth: 1) { 1 } == 1)
+        #expect(DeepStack.run(depth: 1 << 40) { 1 } == nil)
+    }
+
+    /// The last semicolon of an interactive input may be missing, and only that one.
+    @Test(arguments: [
+        ("1 + 2", true), ("print 1", true), ("var a = 1", true), ("1 2", false), ("{ 1 }", false), ("print 1\nprint 2", false),
+    ]) func interactiveInput(source: String, isRight: Bool) {
+        #expect(Parser.parse(Array(source.utf8), isInteractive: true).diagnostics.isEmpty == isRight)
+        #expect(!Parser.parse(Array(source.utf8)).diagnostics.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("fun f()", true), ("1 +", true), ("if (a)", true), ("class A {", true), ("print ;", false), ("1;", false), ("a b", false),
+    ]) func incompleteInput(source: String, isIncomplete: Bool) {
+        #expect(Parser.parse(Array(source.utf8), isInteractive: true).isIncomplete == isIncomplete)
+    }
+
+    @Test(arguments: [
+        ("{ var total; fun f(item) { cuont; } var later; }", ["f", "item", "total"]),
+        ("{ var cuont; cuont; }", []), ("cuont;", []),
+        ("class A { m(p) { cuont = 1; } }", ["p", "this"]),
+    ]) func namesInScope(source: String, names: [String]) {
+        let tree = Parser.parse(Array(source.utf8)).tree
+        let use = UInt32(source.utf8.count - source.split(separator: "cuont", omittingEmptySubsequences: false).last!.utf8.count - 5)
+        #expect(Resolver.namesInScope(at: use, in: tree) == names)
+    }
+
     /// Programs drawn from a seed; every one of them compiles to code that verifies.
     @Test(arguments: 0..<200) func generatedProgramsVerify(seed: Int) throws {
         var writer = ProgramWriter(seed: UInt64(seed))
