@@ -82,7 +82,7 @@ private struct Declarations {
             let words = Self.words(line)
             for (keyword, name) in zip(words, words.dropFirst()) {
                 switch keyword {
-                case "struct", "class", "enum", "typealias": types.insert(name)
+                case "struct", "class", "enum", "protocol", "typealias": types.insert(name)
                 // Metadata is reached through pointers: `extension UnsafeMutablePointer where Pointee == Type`.
                 case "extension", "Pointee": extended.insert(name)
                 case "var", "let", "func": members.insert(name)
