@@ -88,8 +88,8 @@ package struct ByteCount: Equatable {
 ///     63                          30 29           0
 ///     │ words of mark bits they take │ their pages │       up to 2^30 pages: 8 TiB
 package struct InUseSpans {
-    private static let pageBits: UInt64 = 30
-    private let cell: UnsafeMutablePointer<Atomic<UInt64>>
+    package static let pageBits: UInt64 = 30
+    package let cell: UnsafeMutablePointer<Atomic<UInt64>>
 
     init(_ cell: UnsafeMutablePointer<Atomic<UInt64>>) { self.cell = cell }
 

@@ -249,16 +249,13 @@ extension Damage {
     ]
 
     static let ofStatistics: [Damage] = [
-        Damage("heapInUse", "heapInUse is") { add($0.counters.heapInUse, 8192) },
-        Damage("heapIdle", "heapIdle is") { add($0.counters.heapIdle, 8192) },
-        Damage("heapSys", "heapSys is") { add($0.counters.heapSys, 8192) },
+        Damage("heapInUse", "heapInUse is") { addInUse($0, pages: 1) },
+        Damage("heapIdle", "heapIdle is") { add($0.counters.heapSys, 8192) },
+        Damage("heapSys", "heapSys with the stacks is") { add($0.counters.heapSys, 8192) },
         Damage("heapReleased", "heapReleased is") { add($0.counters.heapReleased, 8192) },
         Damage("stacksInUse", "stacksInUse is") { add($0.counters.stacksInUse, 8192) },
         Damage("released beyond idle", "is above heapIdle") { add($0.counters.heapReleased, 1 << 40) },
-        Damage("pagesInUse", "pagesInUse is") { patient in
-            patient.raw.pointee.pagesInUse.wrappingAdd(1, ordering: .relaxed)
-            return { patient.raw.pointee.pagesInUse.wrappingSubtract(1, ordering: .relaxed) }
-        },
+        Damage("pagesInUse", "pagesInUse is") { addInUse($0, pages: 1) },
         Damage("mallocs", "mallocs − frees of 48 bytes") { patient in
             let place = patient.counters.smallAllocCount(Int(patient.full.pointee.spanClass.sizeClass.rawValue))
             place.add(1)
@@ -284,11 +281,14 @@ extension Damage {
             patient.mutator.state.pointee.spanRecordCount = patient.mutator.state.pointee.spanRecordCount - 1
             return { patient.mutator.state.pointee.spanRecordCount = patient.mutator.state.pointee.spanRecordCount + 1 }
         },
-        Damage("the reserve of mark bits", "a cycle would reserve") { patient in
-            patient.raw.pointee.markBitBytesInUse.wrappingAdd(8, ordering: .relaxed)
-            return { patient.raw.pointee.markBitBytesInUse.wrappingSubtract(8, ordering: .relaxed) }
-        },
+        Damage("the reserve of mark bits", "a cycle would reserve") { addInUse($0, markBitWords: 1) },
     ]
+
+    private static func addInUse(_ patient: Patient, pages: UInt64 = 0, markBitWords: UInt64 = 0) -> () -> Void {
+        let cell = patient.counters.inUseSpans.cell
+        cell.add(markBitWords << InUseSpans.pageBits | pages)
+        return { cell.subtract(markBitWords << InUseSpans.pageBits | pages) }
+    }
 
     private static func add(_ statistic: SystemStatistic, _ byteCount: UInt) -> () -> Void {
         statistic.add(byteCount)
