@@ -5,7 +5,7 @@ import Glibc
 import GravlaxCompiler
 import GravlaxRuntime
 
-extension DiagnosticsOptions {
+extension DiagnosticsOptions.Style {
     /// - Throws: `ExitCode` 65, after the errors have been reported.
     func compile(
         name: String, bytes: [UInt8], globalNames: [String], options: CompilerOptions = CompilerOptions()
@@ -14,7 +14,7 @@ extension DiagnosticsOptions {
             return try Compiler.compile(source: bytes, name: name, globalNames: globalNames, options: options)
         } catch {
             let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
-            switch style {
+            switch self {
             case .lox:
                 StandardStream.error.write(error.diagnostics.map { $0.loxText + "\n" }.joined())
             case .rich:
@@ -33,7 +33,7 @@ extension DiagnosticsOptions {
 
     /// - Parameter globalNames: the globals that have a value.
     func report(_ error: RuntimeError, name: String, bytes: [UInt8], globalNames: [String]) {
-        guard style == .rich, let place = error.trace.first else {
+        guard self == .rich, let place = error.trace.first else {
             return StandardStream.error.write(error.loxDescription)
         }
         let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)

@@ -29,7 +29,7 @@ struct GravlaxCommand: ParsableCommand {
     @OptionGroup(title: "Memory options") var memory: MemoryOptions
 
     func run() throws {
-        let session = try Session(memory: memory, diagnostics: diagnostics)
+        let session = try Session(memory: memory.settings, diagnostics: diagnostics.style)
         if let code {
             try session.runProgram(name: "-e", bytes: Array(code.utf8))
         } else {
@@ -38,6 +38,10 @@ struct GravlaxCommand: ParsableCommand {
     }
 
     static func main() {
+        if let invocation = PlainInvocation(CommandLine.arguments) {
+            do { try invocation.run() } catch { exit(withError: error) }
+            return
+        }
         let commands = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
         if let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-"), !commands.contains(word) {
             exit(withError: failure("'\(word)' is not a command; to run a file: gravlax run \(word)", exitCode: 64))
@@ -62,7 +66,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let source = try SourceFile(path: file)
-        let session = try Session(memory: memory, diagnostics: diagnostics)
+        let session = try Session(memory: memory.settings, diagnostics: diagnostics.style)
         try session.runProgram(name: source.name, bytes: source.bytes)
     }
 }
@@ -78,7 +82,7 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let source = try SourceFile(path: file)
-        _ = try diagnostics.compile(name: source.name, bytes: source.bytes, globalNames: [])
+        _ = try diagnostics.style.compile(name: source.name, bytes: source.bytes, globalNames: [])
     }
 }
 
@@ -93,7 +97,7 @@ struct DisassembleCommand: ParsableCommand {
 
     func run() throws {
         let source = try SourceFile(path: file)
-        let program = try diagnostics.compile(name: source.name, bytes: source.bytes, globalNames: [])
+        let program = try diagnostics.style.compile(name: source.name, bytes: source.bytes, globalNames: [])
         StandardStream.output.write(Disassembler.listing(of: program))
     }
 }

@@ -3,11 +3,11 @@
 import GravlaxHeap
 import GravlaxRuntime
 
-extension MemoryOptions {
+extension MemorySettings {
     func heapConfiguration(settings: CollectorSettings) -> HeapConfiguration {
         var configuration = HeapConfiguration(encoding: Value.encoding)
-        configuration.budget = memoryLimit?.byteCount
-        configuration.gcPercent = gcPercent.value
+        configuration.budget = memoryLimit
+        configuration.gcPercent = gcPercent
         configuration.debug.verify = settings.verify
         configuration.debug.stress = settings.stress
         configuration.debug.clobberFree = settings.clobberFree

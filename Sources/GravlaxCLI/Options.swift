@@ -34,6 +34,21 @@ struct MemoryOptions: ParsableArguments {
             "Collect when the heap has grown by this percentage since the last collection; off never does.",
             valueName: "n|off"))
     var gcPercent: GCPercent = GCPercent(value: 100)
+
+    var settings: MemorySettings {
+        MemorySettings(
+            statistics: statistics, gctrace: gctrace, memoryLimit: memoryLimit?.byteCount, gcPercent: gcPercent.value)
+    }
+}
+
+/// What `MemoryOptions` says. The defaults are those of the options.
+struct MemorySettings {
+    var statistics: StatisticsFormat?
+    var gctrace = false
+    /// In bytes; nil is none.
+    var memoryLimit: UInt64?
+    /// -1 is off.
+    var gcPercent = 100
 }
 
 package enum StatisticsFormat: String, ExpressibleByArgument, CaseIterable {

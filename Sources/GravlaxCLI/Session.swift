@@ -9,11 +9,11 @@ import GravlaxRuntime
 
 final class Session {
     private let interpreter: Interpreter
-    private let memory: MemoryOptions
-    private let diagnostics: DiagnosticsOptions
+    private let memory: MemorySettings
+    private let diagnostics: DiagnosticsOptions.Style
     private var lineCount = 0
 
-    init(memory: MemoryOptions, diagnostics: DiagnosticsOptions) throws {
+    init(memory: MemorySettings, diagnostics: DiagnosticsOptions.Style) throws {
         self.memory = memory
         self.diagnostics = diagnostics
         let settings = try CollectorSettings.fromEnvironment()

@@ -78,6 +78,19 @@ struct ReportSuite {
         #expect(ArgumentLine.normalized(arguments) == result)
     }
 
+    @Test(arguments: [
+        (["gravlax", "run", "a.lox"], PlainInvocation.file("a.lox")),
+        (["gravlax", "run", "a.lox", "--stats", "x"], .file("a.lox")),
+        (["gravlax", "run", "-"], .file("-")),
+        (["gravlax", "-e", "-x"], .code("-x")),
+        (["gravlax"], nil), (["gravlax", "run"], nil), (["gravlax", "-e"], nil), (["gravlax", "a.lox", "b"], nil),
+        (["gravlax", "run", "--stats", "a.lox"], nil), (["gravlax", "run", "--", "a.lox"], nil),
+        (["gravlax", "-e", "print 1;", "--stats"], nil), (["gravlax", "check", "a.lox"], nil),
+    ] as [([String], PlainInvocation?)])
+    func commandLinesWithoutTheParser(arguments: [String], invocation: PlainInvocation?) {
+        #expect(PlainInvocation(arguments) == invocation)
+    }
+
     @Test func debugModes() throws {
         let settings = try CollectorSettings(environmentValue: "gctrace=1,verify=1,stress=7,clobberfree=1,stw=0")
         #expect(settings.gctrace && settings.verify && settings.clobberFree && !settings.stopTheWorld)
