@@ -58,9 +58,9 @@ package struct Value: Equatable, Sendable {
 
     /// The words of the object this value is; `nil` when it is none.
     @inline(__always) package var objectWords: UnsafeMutablePointer<UInt64>? {
-        // Without the object tag only an object's address is below 2^48.
+        // Without the object tag only an object's address is below 2^48, and it is not 0: one comparison.
         let address = bits ^ Value.objectTag
-        return address <= Value.addressMask ? UnsafeMutablePointer(bitPattern: UInt(address)) : nil
+        return address &- 1 < Value.addressMask ? UnsafeMutablePointer(bitPattern: UInt(address)) : nil
     }
 
     /// The object's words when this value is an object of `kind`.
