@@ -136,7 +136,7 @@ extension Heap {
     /// Marks everything reachable (INV-15). World stopped. Returns the bytes marked.
     private func markStopped() -> UInt64 {
         beginMarking()
-        var worker = MarkWorker(raw)
+        var worker = MarkWorker(raw, isAlone: true)
         withUnsafeMutablePointer(to: &worker) { worker in
             markRoots(worker)
             while worker.pointee.step(4096) {}

@@ -110,10 +110,13 @@ package struct MarkWorker {
         /// As it came from the stack: an object's address, or a piece (see `pieceTag`).
         var entry: UInt
         var span: MSpanRef
+        /// The 64 bits of the pointer bitmap that cover `entry`.
+        var cell: UnsafeMutablePointer<Atomic<UInt64>>
     }
 
     let heap: MHeapRef
     private let encoding: WordEncoding
+    private let isAlone: Bool
     private var stack: GreyStack
     /// Made by the first step.
     private var ring: UnsafeMutablePointer<Candidate>?
@@ -129,8 +132,10 @@ package struct MarkWorker {
     /// Objects are 8-byte aligned.
     private static let pieceTag: UInt = 1
 
-    package init(_ heap: MHeapRef) {
+    /// - Parameter isAlone: the world is stopped and nobody else marks: marks need no atomic read-modify-write.
+    package init(_ heap: MHeapRef, isAlone: Bool = false) {
         self.heap = heap
+        self.isAlone = isAlone
         encoding = heap.pointee.configuration.encoding
         stack = GreyStack(heap.pointee.work, verifies: heap.pointee.configuration.debug.verify)
     }
@@ -171,6 +176,7 @@ package struct MarkWorker {
         var markedBytes = self.markedBytes
         let heap = self.heap
         let encoding = self.encoding
+        let isAlone = self.isAlone
         defer {
             self.stack = stack
             ringPosition = position
@@ -189,8 +195,9 @@ package struct MarkWorker {
                 if index.isValid, let arena = heap.arena(index), let span = arena.spanEntry(entry) {
                     gravlax_prefetch(span)
                     gravlax_prefetch(UnsafeRawPointer(bitPattern: entry))
-                    gravlax_prefetch(arena.pointee.bitmap + Int((entry & UInt(HeapConstants.arenaSize - 1)) &>> 8))
-                    ring[position] = Candidate(entry: entry, span: span)
+                    let cell = arena.pointee.bitmap + Int((entry & UInt(HeapConstants.arenaSize - 1)) &>> 8)
+                    gravlax_prefetch(cell)
+                    ring[position] = Candidate(entry: entry, span: span, cell: cell)
                 }
             } else if candidate.entry == 0 {
                 emptyCount &+= 1
@@ -203,14 +210,14 @@ package struct MarkWorker {
                 Self.scanPiece(candidate.entry & ~Self.pieceTag, candidate.span, heap, encoding, &stack)
                 continue
             }
-            guard let (base, size) = Self.mark(candidate) else { continue }
+            guard let (base, size) = Self.mark(candidate, isAlone) else { continue }
             markedBytes &+= UInt64(size)
             if candidate.span != pageMarked {
                 heap.setPageMark(candidate.span)
                 pageMarked = candidate.span
             }
             if !candidate.span.pointee.spanClass.noscan {
-                Self.scan(base, size, candidate.span, heap, encoding, &stack)
+                Self.scan(base, size, candidate, heap, encoding, &stack)
             }
         }
         return true
@@ -219,22 +226,26 @@ package struct MarkWorker {
     private mutating func makeRing() -> UnsafeMutablePointer<Candidate> {
         let made = UnsafeMutablePointer<Candidate>.allocate(capacity: Self.ringCapacity)
         made.initialize(
-            repeating: Candidate(entry: 0, span: MSpanRef(bitPattern: 8)!), count: Self.ringCapacity)
+            repeating: Candidate(
+                entry: 0, span: MSpanRef(bitPattern: 8)!, cell: UnsafeMutablePointer(bitPattern: 8)!),
+            count: Self.ringCapacity)
         ring = made
         return made
     }
 
     /// Marks the object that a candidate stands for: its base and size, or nil if it is marked already or none.
     @inline(__always)
-    private static func mark(_ candidate: Candidate) -> (base: UInt, size: UInt)? {
+    private static func mark(_ candidate: Candidate, _ isAlone: Bool) -> (base: UInt, size: UInt)? {
         let span = candidate.span
-        let offset = candidate.entry &- span.base
+        guard span.state == .inUse else { return nil }
+        let base = span.base
+        let offset = candidate.entry &- base
         // Below the base in a stale entry of the page map: the difference wraps and is above the limit.
-        guard span.state == .inUse, offset < span.pointee.limit &- span.base else { return nil }
-        let index = span.objectIndex(of: candidate.entry)
-        guard span.setMarked(index) else { return nil }
+        guard offset < span.pointee.limit &- base else { return nil }
+        let index = span.objectIndex(offset: offset)
+        guard isAlone ? span.setMarkedAlone(index) : span.setMarked(index) else { return nil }
         let size = span.pointee.elemSize
-        return (span.base &+ index &* size, size)
+        return (base &+ index &* size, size)
     }
 
     // What scans is static and takes plain values, so that no address of the worker's fields escapes from the loop.
@@ -242,16 +253,13 @@ package struct MarkWorker {
     /// Greys what an object refers to.
     @inline(__always)
     private static func scan(
-        _ base: UInt, _ size: UInt, _ span: MSpanRef, _ heap: MHeapRef, _ encoding: WordEncoding,
+        _ base: UInt, _ size: UInt, _ candidate: Candidate, _ heap: MHeapRef, _ encoding: WordEncoding,
         _ stack: inout GreyStack
     ) {
-        let arenaOffset = base & UInt(HeapConstants.arenaSize - 1)
-        if _slowPath(size > 256 || arenaOffset &+ size > UInt(HeapConstants.arenaSize)) {
-            return scanPiece(base, span, heap, encoding, &stack)
-        }
-        let arena = heap.arena(ArenaIndex(address: base)).unsafelyUnwrapped
-        let cell = arena.pointee.bitmap + Int(arenaOffset &>> 8)
-        let shift = UInt64(truncatingIfNeeded: (arenaOffset &>> 2) & 62)
+        // Up to 32 words: the object lies in one page with the address that led to it, hence in one arena.
+        if _slowPath(size > 256) { return scanPiece(base, candidate.span, heap, encoding, &stack) }
+        let cell = candidate.cell - Int(bitPattern: (candidate.entry &>> 8) &- (base &>> 8))
+        let shift = UInt64(truncatingIfNeeded: (base &>> 2) & 62)
         var bits = cell.pointee.load(ordering: .relaxed) &>> shift
         let bitCount = UInt64(truncatingIfNeeded: size &>> 2)
         if _slowPath(shift &+ bitCount > 64) {
@@ -290,7 +298,7 @@ package struct MarkWorker {
         }
     }
 
-    /// Scans an object that is larger than 32 words or lies in two arenas, or the piece of a large one at `address`.
+    /// Scans an object that is larger than 32 words, or the piece of a large one at `address`.
     /// At the first piece the others become work of their own, so that workers can share them.
     @inline(never)
     private static func scanPiece(

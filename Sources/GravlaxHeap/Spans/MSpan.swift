@@ -148,9 +148,12 @@ extension UnsafeMutablePointer where Pointee == MSpan {
 
     /// The index of the object that `address` points into.
     @inlinable @inline(__always)
-    package func objectIndex(of address: UInt) -> UInt {
-        let offset = address &- pointee.startAddress
-        return ((offset &>> UInt(pointee.divShift)) &* UInt(pointee.divMul)) &>> UInt(pointee.divShift2)
+    package func objectIndex(of address: UInt) -> UInt { objectIndex(offset: address &- pointee.startAddress) }
+
+    /// The index of the object `offset` bytes from the span's base.
+    @inlinable @inline(__always)
+    package func objectIndex(offset: UInt) -> UInt {
+        ((offset &>> UInt(pointee.divShift)) &* UInt(pointee.divMul)) &>> UInt(pointee.divShift2)
     }
 
     /// Refills `allocCache` from the window of `allocBits` at `allocWindow`.
@@ -271,6 +274,17 @@ extension UnsafeMutablePointer where Pointee == MSpan {
     @inlinable @inline(__always)
     package func isMarked(_ index: UInt) -> Bool {
         markWord(index).pointee.load(ordering: .relaxed) &>> UInt64(index & 63) & 1 != 0
+    }
+
+    /// Like `setMarked`, by the only thread that sets marks: the world is stopped.
+    @inline(__always)
+    package func setMarkedAlone(_ index: UInt) -> Bool {
+        let word = markWord(index)
+        let mask: UInt64 = 1 &<< UInt64(index & 63)
+        let old = word.pointee.load(ordering: .relaxed)
+        if old & mask != 0 { return false }
+        word.pointee.store(old | mask, ordering: .relaxed)
+        return true
     }
 
     /// Sets the mark and tells whether it was new. Any thread, while marking.

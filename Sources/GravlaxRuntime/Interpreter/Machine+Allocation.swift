@@ -16,8 +16,9 @@ extension Machine {
         return nil
     }
 
-    @inline(__always) func allocateNoScan(byteCount: Int) -> ObjectWords? {
-        if let memory = mutator.allocateNoScan(byteCount: byteCount) {
+    /// - Parameter zeroed: false for what is overwritten as a whole.
+    @inline(__always) func allocateNoScan(byteCount: Int, zeroed: Bool = true) -> ObjectWords? {
+        if let memory = mutator.allocateNoScan(byteCount: byteCount, zeroed: zeroed) {
             return memory.assumingMemoryBound(to: UInt64.self)
         }
         return allocateNoScanSlow(byteCount: byteCount)
@@ -80,12 +81,17 @@ extension Machine {
         return Value(object: words)
     }
 
+    /// A long string without its text and header; its hash is not known.
     private func makeLongString(byteCount: Int) -> ObjectWords? {
         guard byteCount <= StringObject.maximumByteCount else {
             failure = .outOfMemory
             return nil
         }
-        return allocateNoScan(byteCount: StringObject.longTextOffset + byteCount)
+        guard let words = allocateNoScan(byteCount: StringObject.longTextOffset + byteCount, zeroed: false) else {
+            return nil
+        }
+        words[1] = 0
+        return words
     }
 
     private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
