@@ -15,15 +15,15 @@ import Synchronization
 /// What all workers of a heap share.
 package struct MarkWork {
     package let stacks: WorkBufferStacks
-    /// Set when no buffer could be had: some object that a marked one refers to may be neither marked nor queued, so
-    /// that all marked objects are scanned again before marking ends.
+    /// Set when no buffer could be had: some marked object may be neither scanned nor queued, so that all marked objects
+    /// are scanned again before marking ends.
     package let overflow: UnsafeMutablePointer<Atomic<UInt32>>
 }
 
 /// The local buffer of grey objects: a stack of addresses, exchanged as a whole with those that all workers share.
 private struct GreyStack {
     private let stacks: WorkBufferStacks
-    private let overflow: UnsafeMutablePointer<Atomic<UInt32>>
+    let overflow: UnsafeMutablePointer<Atomic<UInt32>>
     private var current: WorkBuffer?
     private var bottom: UnsafeMutablePointer<UInt>
     private var top: UnsafeMutablePointer<UInt>
@@ -31,6 +31,8 @@ private struct GreyStack {
 
     /// Whether each reference is checked before it is pushed.
     let verifies: Bool
+    /// Bytes of the objects that were marked because there was no room for them here.
+    var unqueuedBytes: UInt64 = 0
 
     init(_ work: MarkWork, verifies: Bool) {
         self.verifies = verifies
@@ -41,8 +43,8 @@ private struct GreyStack {
         limit = bottom
     }
 
-    /// False, and the overflow noted, when there is no room and no buffer to be had.
-    @discardableResult @inline(__always)
+    /// False when there is no room and no buffer to be had.
+    @inline(__always)
     mutating func push(_ entry: UInt) -> Bool {
         if _slowPath(top == limit) {
             guard exchangeFull() else { return false }
@@ -69,7 +71,7 @@ private struct GreyStack {
         limit = buffer == nil ? bottom : bottom + WorkBuffer.capacity
     }
 
-    /// Offers the full buffer to others and takes an empty one; false, and the overflow noted, when there is none.
+    /// Offers the full buffer to others and takes an empty one; false when there is none.
     @inline(never)
     private mutating func exchangeFull() -> Bool {
         if let full = current {
@@ -77,7 +79,6 @@ private struct GreyStack {
             stacks.putFull(full)
         }
         take(stacks.getEmpty(), count: 0)
-        if current == nil { overflow.pointee.store(1, ordering: .relaxed) }
         return current != nil
     }
 
@@ -124,8 +125,10 @@ package struct MarkWorker {
     private var ringPosition = 0
     /// The span whose page mark was set last.
     private var pageMarked: MSpanRef?
+    /// Bytes of the objects marked when they left the ring.
+    private var scannedBytes: UInt64 = 0
     /// Bytes of the objects marked.
-    package private(set) var markedBytes: UInt64 = 0
+    package var markedBytes: UInt64 { scannedBytes + stack.unqueuedBytes }
 
     private static let ringCapacity = 16
     /// Set in an entry that stands for (a piece of) an object which is marked already and only has to be scanned.
@@ -143,7 +146,9 @@ package struct MarkWorker {
     /// Leaves what is still grey to the other workers.
     package mutating func destroy() {
         if let ring {
-            for position in 0..<Self.ringCapacity where ring[position].entry != 0 { stack.push(ring[position].entry) }
+            for position in 0..<Self.ringCapacity where ring[position].entry != 0 {
+                if !stack.push(ring[position].entry) { Self.markUnqueued(ring[position].entry, heap, &stack) }
+            }
             ring.deallocate()
         }
         ring = nil
@@ -173,7 +178,7 @@ package struct MarkWorker {
         var stack = self.stack
         var position = ringPosition
         var pageMarked = self.pageMarked
-        var markedBytes = self.markedBytes
+        var scannedBytes = self.scannedBytes
         let heap = self.heap
         let encoding = self.encoding
         let isAlone = self.isAlone
@@ -181,7 +186,7 @@ package struct MarkWorker {
             self.stack = stack
             ringPosition = position
             self.pageMarked = pageMarked
-            self.markedBytes = markedBytes
+            self.scannedBytes = scannedBytes
         }
         var rest = units
         var emptyCount = 0
@@ -211,7 +216,7 @@ package struct MarkWorker {
                 continue
             }
             guard let (base, size) = Self.mark(candidate, isAlone) else { continue }
-            markedBytes &+= UInt64(size)
+            scannedBytes &+= UInt64(size)
             if candidate.span != pageMarked {
                 heap.setPageMark(candidate.span)
                 pageMarked = candidate.span
@@ -293,13 +298,25 @@ package struct MarkWorker {
                 if _slowPath(stack.verifies) {
                     checkPointer(referent, slot: address &+ position &* 8, holder: holder, heap)
                 }
-                if referent != 0 { stack.push(referent) }
+                if referent != 0, !stack.push(referent) { markUnqueued(referent, heap, &stack) }
             }
         }
     }
 
+    /// Marks an object that the stack has no room for, and leaves what it refers to to the next scan of all marked
+    /// objects. There are further such scans only as long as one of them marks something, so that marking ends.
+    @inline(never)
+    private static func markUnqueued(_ entry: UInt, _ heap: MHeapRef, _ stack: inout GreyStack) {
+        if entry & pieceTag != 0 { return stack.overflow.pointee.store(1, ordering: .relaxed) }
+        guard let (_, span, index) = heap.findObject(entry), span.setMarked(index) else { return }
+        stack.unqueuedBytes &+= UInt64(span.pointee.elemSize)
+        heap.setPageMark(span)
+        if !span.pointee.spanClass.noscan { stack.overflow.pointee.store(1, ordering: .relaxed) }
+    }
+
     /// Scans an object that is larger than 32 words, or the piece of a large one at `address`.
-    /// At the first piece the others become work of their own, so that workers can share them.
+    /// At the first piece the others become work of their own, so that workers can share them; those that there is no
+    /// room for are scanned with the first.
     @inline(never)
     private static func scanPiece(
         _ address: UInt, _ span: MSpanRef, _ heap: MHeapRef, _ encoding: WordEncoding, _ stack: inout GreyStack
@@ -307,10 +324,13 @@ package struct MarkWorker {
         let piece = UInt(HeapConstants.scanPiece)
         let object = span.base &+ span.objectIndex(of: address) &* span.pointee.elemSize
         let end = object &+ span.pointee.elemSize
-        if address == object, end &- object > piece {
-            for other in stride(from: address &+ piece, to: end, by: Int(piece)) { stack.push(other | pieceTag) }
+        var pieceEnd = Swift.min(end, address &+ piece)
+        if address == object, pieceEnd != end {
+            // The last piece first, so that what has no room follows this one.
+            var other = object &+ (end &- object &- 1) / piece * piece
+            while other != object, stack.push(other | pieceTag) { other &-= piece }
+            pieceEnd = Swift.min(end, other &+ piece)
         }
-        let pieceEnd = Swift.min(end, address &+ piece)
         var at = address
         while at < pieceEnd {
             // 32 words at a time, or as many as lie in one arena.
@@ -326,14 +346,14 @@ package struct MarkWorker {
         }
     }
 
-    /// Scans every marked object again until no buffer ran out on the way. World stopped.
+    /// Scans every marked object again until no buffer ran out on the way. World stopped, and no other worker at work.
     package mutating func rescanAfterOverflow() {
         while heap.pointee.work.overflow.pointee.exchange(0, ordering: .relaxed) != 0 {
             for position in 0..<heap.pointee.allSpansCount {
                 let span = MSpanRef(bitPattern: heap.pointee.allSpans[position]).unsafelyUnwrapped
                 if span.state != .inUse || span.pointee.spanClass.noscan { continue }
                 for index in 0..<UInt(span.pointee.elemCount) where span.isMarked(index) {
-                    stack.push((span.base + index * span.pointee.elemSize) | Self.pieceTag)
+                    Self.scanPiece(span.base + index * span.pointee.elemSize, span, heap, encoding, &stack)
                     while step(256) {}
                 }
             }

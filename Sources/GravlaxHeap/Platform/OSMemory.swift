@@ -21,6 +21,8 @@ package struct OSMemory {
         let callCount = Atomic<UInt64>(0)
         /// Calls until one is refused, that one included; 0: none. Relaxed.
         let callsUntilRefusal = Atomic<UInt64>(0)
+        /// Whether all calls after the refused one are refused too. Relaxed.
+        let refusesForGood = Atomic<Bool>(false)
         /// Bytes of address space held, in all states. Relaxed.
         let addressSpace = Atomic<UInt64>(0)
         /// The rest of the newest persistent chunk. Under `lock`.
@@ -67,8 +69,9 @@ package struct OSMemory {
     /// Bytes of address space held, the record's own page included.
     package var addressSpaceByteCount: UInt64 { record.pointee.addressSpace.load(ordering: .relaxed) }
 
-    /// Has the n-th call from now refused (1 = the next), and only that one; 0 calls it off.
-    package func failCall(_ n: UInt64) {
+    /// Has the n-th call from now refused (1 = the next), and only that one unless `forGood`; 0 calls it off.
+    package func failCall(_ n: UInt64, forGood: Bool = false) {
+        record.pointee.refusesForGood.store(forGood, ordering: .relaxed)
         record.pointee.callsUntilRefusal.store(n, ordering: .relaxed)
     }
 
@@ -76,6 +79,7 @@ package struct OSMemory {
         record.pointee.callCount.wrappingAdd(1, ordering: .relaxed)
         var left = record.pointee.callsUntilRefusal.load(ordering: .relaxed)
         while left != 0 {
+            if left == 1, record.pointee.refusesForGood.load(ordering: .relaxed) { return false }
             let (exchanged, found) = record.pointee.callsUntilRefusal.compareExchange(
                 expected: left, desired: left - 1, ordering: .relaxed)
             if exchanged { return left != 1 }
