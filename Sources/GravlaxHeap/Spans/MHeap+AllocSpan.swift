@@ -86,11 +86,13 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         if scavenged == 0 { return true }
         let counters = pointee.statistics
         counters.heapReleased.subtract(scavenged)
-        guard let budget = pointee.configuration.budget, counters.readyBytes > budget else { return true }
-        let excess = counters.readyBytes - budget
+        guard let budget = pointee.configuration.budget else { return true }
+        // Read once: others change it meanwhile.
+        let ready = counters.readyBytes
+        if ready <= budget { return true }
         pointee.lock.withLock {
             pointee.pages.scavengeStartGeneration()
-            _ = pointee.pages.scavenge(byteCount: UInt(excess), locked: true)
+            _ = pointee.pages.scavenge(byteCount: UInt(ready - budget), locked: true)
         }
         if counters.readyBytes <= budget { return true }
         counters.heapReleased.add(scavenged)

@@ -71,7 +71,14 @@ package struct HeapCounters {
     /// What a budget is held against: memory that is ready to use. For the pointer bitmap it counts the part that
     /// belongs to ready pages, two bits for each word; tables over all addresses are nearly untouched and do not count.
     package var readyBytes: UInt64 {
-        let heap = heapSys.byteCount - min(heapReleased.byteCount, heapSys.byteCount)
+        // Growing raises both, the second after the first: a reading from in between would be 64 MiB off.
+        var released = heapReleased.byteCount
+        var sys = heapSys.byteCount
+        while released != heapReleased.byteCount {
+            released = heapReleased.byteCount
+            sys = heapSys.byteCount
+        }
+        let heap = sys - min(released, sys)
         return heap + heap / 32 + stacksInUse.byteCount + markBits.byteCount + workBuffers.byteCount
             + spanRecords.byteCount
     }
