@@ -42,17 +42,22 @@ func monotonicNanoseconds() -> UInt64 {
 }
 
 extension Heap {
-    /// Runs one whole cycle for a running mutator at a safepoint. False if
-    /// memory it cannot do without was refused; then nothing happened.
+    /// Runs one whole cycle for a running mutator at a safepoint, or waits out
+    /// one that somebody else begins first. False if memory it cannot do without
+    /// was refused; then nothing happened.
     ///
     /// - Parameter sweepsStopped: sweep everything before the world goes on.
     func runCycle(_ mutator: MutatorRef, forced: Bool, sweepsStopped: Bool = false) -> Bool {
         let began = monotonicNanoseconds()
+        let generation = raw.sweepgen
         finishSweep(mutator)
         let swept = monotonicNanoseconds()
         // Twice: most of it with everybody running, the rest for what they allocated until they stood still.
         guard reserveForCycle() else { return false }
-        guard raw.pointee.world.stop(mutator) else { return true }
+        while !raw.pointee.world.stop(mutator) {
+            if raw.sweepgen != generation { return true }
+            // That stop was for something else.
+        }
         let stopped = monotonicNanoseconds()
         finishSweepStopped()
         guard reserveForCycle() else {
@@ -99,6 +104,8 @@ extension Heap {
         body()
         raw.pointee.world.start()
         mutator.prepareForSweep()
+        // Sweepers step aside for any stop, and come back only when they are called.
+        if raw.pointee.sweepDone.load(ordering: .relaxed) == 0 { sweepers.wake() }
     }
 
     /// Has all mutators give back what they hold. World stopped.
@@ -182,6 +189,8 @@ extension Heap {
     /// The next generation. World stopped, everything swept.
     package func flip(marked: UInt64) {
         let counters = raw.pointee.statistics
+        // What is freed from here on must have been counted as handed out.
+        raw.pointee.world.forEachMutator { $0.flushLocalCounts() }
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)
         counters.nextGC.set(goal(afterMarking: marked))

@@ -85,6 +85,8 @@ package struct World {
     func add(_ mutator: MutatorRef) {
         lock.withLock {
             waitWhileStopping()
+            // A record used again may have been asked to stop when its last user closed it.
+            mutator.pointee.poll.store(0, ordering: .relaxed)
             mutator.pointee.nextMutator = record.pointee.mutators
             record.pointee.mutators = mutator
             record.pointee.mutatorCount = record.pointee.mutatorCount + 1

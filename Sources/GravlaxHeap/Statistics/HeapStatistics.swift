@@ -44,13 +44,14 @@ extension Heap {
     /// `Mutator.readStatistics` is exact.
     public var statistics: HeapStatistics {
         let counters = raw.pointee.statistics
-        var mallocs = counters.largeAllocCount.value
+        // Frees before mallocs, each time: what was freed when it is read was handed out before.
         var frees = counters.largeFreeCount.value
+        var mallocs = counters.largeAllocCount.value
         var bySize: [HeapStatistics.SizeClassCounts] = []
         for index in 1..<SizeClass.count {
+            let freed = counters.smallFreeCount(index).value
             let counts = HeapStatistics.SizeClassCounts(
-                size: Int(SizeClassTable.size[index]), mallocs: counters.smallAllocCount(index).value,
-                frees: counters.smallFreeCount(index).value)
+                size: Int(SizeClassTable.size[index]), mallocs: counters.smallAllocCount(index).value, frees: freed)
             bySize.append(counts)
             mallocs += counts.mallocs
             frees += counts.frees
