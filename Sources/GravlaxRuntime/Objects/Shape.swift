@@ -18,6 +18,8 @@ struct Shape {
     /// A shape that has had this many different next fields is used as a map.
     static let maximumChildCount: Int32 = 64
     static let maximumFieldCount: Int32 = 1024
+    /// Shapes of one class: fields that come in any order have as many as there are orders.
+    static let maximumCountOfClass = 1 << 13
 
     var isDictionary: Bool { fieldCount < 0 }
 }
@@ -32,6 +34,8 @@ struct ClassRecord {
     var root: ShapePointer
     /// The shape of this class's instances in dictionary mode, once there is one.
     var dictionary: ShapePointer?
+    /// How many shapes there are besides the root and dictionary mode.
+    var shapeCount = 0
     /// Slots inside each instance; never changes once there are instances.
     var inlineCapacity: Int
     var instanceLayout: ObjectLayout

@@ -55,7 +55,7 @@ final class ShapeTable {
             child = candidate.pointee.nextSibling
         }
         if shape.pointee.childCount >= Shape.maximumChildCount || shape.pointee.fieldCount >= Shape.maximumFieldCount
-            || nextID == UInt32.max
+            || shape.pointee.owner.pointee.shapeCount >= Shape.maximumCountOfClass || nextID == UInt32.max
         {
             return dictionaryShape(of: shape.pointee.owner)
         }
@@ -66,6 +66,7 @@ final class ShapeTable {
         fresh.pointee.nextSibling = shape.pointee.firstChild
         shape.pointee.firstChild = fresh
         shape.pointee.childCount += 1
+        shape.pointee.owner.pointee.shapeCount += 1
         register(fresh)
         return fresh
     }

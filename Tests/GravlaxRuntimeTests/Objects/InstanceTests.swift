@@ -1,4 +1,5 @@
 import GravlaxCompiler
+import GravlaxHeap
 import GravlaxRuntime
 import Testing
 
@@ -53,5 +54,36 @@ import Testing
                 symbols: (0..<count).map { "field\($0)" }))
         #expect(outcome.error == nil)
         #expect(outcome.output == (0..<count).map { "\($0)\n" }.joined())
+    }
+
+    /// Twelve fields in any order have 12! orders: past a number of shapes instances turn to dictionary mode, and every
+    /// field is still found.
+    @Test func fieldsInAnyOrder() throws {
+        let names = (0..<12).map { "f\($0)" }
+        let branches = names.enumerated().map { "if (k == \($0)) o.\($1) = i + k;" }.joined(separator: "\n")
+        let checks = names.enumerated().map { "if (o.\($1) != i + \($0)) wrong = wrong + 1;" }.joined(separator: "\n")
+        let source = """
+            class Record {}
+            var seed = 1; var wrong = 0;
+            for (var i = 0; i < 4000; i = i + 1) {
+              var o = Record();
+              var left = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+              while (left.count > 0) {
+                seed = seed * 16807 % 2147483647;
+                var k = left.removeAt(seed % left.count);
+                \(branches)
+              }
+              \(checks)
+            }
+            print wrong;
+            """
+        var output: [UInt8] = []
+        let interpreter = try Interpreter(configuration: HeapConfiguration(encoding: Value.encoding)) {
+            output.append(contentsOf: $0)
+        }
+        try interpreter.run(
+            try Compiler.compile(source: Array(source.utf8), name: "test", globalNames: interpreter.globalNames))
+        #expect(String(decoding: output, as: UTF8.self) == "0\n")
+        #expect(interpreter.shapeCount < 10_000)
     }
 }
