@@ -21,6 +21,7 @@ extension Machine {
         case .boundMethod:
             let receiver = callee.words[BoundMethodObject.receiver]
             let method = Value(bits: callee.words[BoundMethodObject.method])
+            guard accepts(method, argumentCount) else { return nil }
             base[0] = receiver
             return call(frame, method, window: window, argumentCount: argumentCount)
         case .native:
@@ -29,6 +30,20 @@ extension Machine {
         default:
             _ = fail("Can only call functions and classes.")
             return nil
+        }
+    }
+
+    /// Whether `callee` can be called so. To be asked before the callee moves into the register of what was called: a
+    /// note on the error looks there.
+    private func accepts(_ callee: Value, _ argumentCount: Int) -> Bool {
+        switch callee.kind {
+        case .closure: return checkArity(ClosureObject.prototype(callee.words).pointee.arity, argumentCount)
+        case .boundMethod: return accepts(Value(bits: callee.words[BoundMethodObject.method]), argumentCount)
+        case .classObject:
+            let initializer = Value(bits: callee.words[ClassObject.initializer])
+            return initializer.isObject ? accepts(initializer, argumentCount) : checkArity(0, argumentCount)
+        case .native: return true
+        default: return fail("Can only call functions and classes.")
         }
     }
 
@@ -93,6 +108,7 @@ extension Machine {
             return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
         default:
             let callee = field(cache, of: words)
+            guard accepts(callee, i.b) else { return nil }
             frame.pointee.base[i.a] = callee.bits
             return call(frame, callee, window: i.a, argumentCount: i.b)
         }
@@ -103,6 +119,7 @@ extension Machine {
         _ frame: FramePointer, _ words: ObjectWords, _ symbol: Int32, _ i: Operands
     ) -> FramePointer? {
         if let callee = uncachedField(symbol, of: words) {
+            guard accepts(callee, i.b) else { return nil }
             frame.pointee.base[i.a] = callee.bits
             return call(frame, callee, window: i.a, argumentCount: i.b)
         }
