@@ -186,6 +186,15 @@ struct HostileInputSuite {
         #expect(outcome.errorLines.first == "Out of memory.")
     }
 
+    /// Each list holds the one before twice: the text has more than 2^33 characters.
+    @Test func textBeyondTheLimit() throws {
+        let outcome = try run(
+            "var l = [1]; for (var i = 0; i < 33; i = i + 1) l = [l, l]; print str(l);",
+            options: ["--memory-limit=2MiB"])
+        #expect(outcome.exitCode == 70)
+        #expect(outcome.errorLines.first == "Out of memory.")
+    }
+
     @Test func garbageWithoutEndFitsTheLimit() throws {
         let outcome = try run(
             "var s = 0; for (var i = 0; i < 300000; i = i + 1) { var l = [i, [i]]; s = s + l[1][0]; } print s;",

@@ -52,6 +52,31 @@ extension Machine {
         return Value(object: words)
     }
 
+    /// A string of `byteCount` bytes, which `fill` puts there piece by piece. It must not allocate.
+    func makeString(byteCount: Int, _ fill: (_ put: (UnsafeRawBufferPointer) -> Void) -> Void) -> Value? {
+        if byteCount <= StringObject.shortLimit {
+            var bytes: UInt64 = 0
+            var shift: UInt64 = 0
+            fill { piece in
+                for byte in piece {
+                    bytes |= UInt64(byte) << shift
+                    shift += 8
+                }
+            }
+            return makeShortString(bytes, byteCount: byteCount)
+        }
+        guard let words = makeLongString(byteCount: byteCount) else { return nil }
+        let text = UnsafeMutableRawBufferPointer(
+            start: UnsafeMutableRawPointer(words) + StringObject.longTextOffset, count: byteCount)
+        var end = 0
+        fill { piece in
+            UnsafeMutableRawBufferPointer(rebasing: text[end...]).copyMemory(from: piece)
+            end += piece.count
+        }
+        StringObject.initializeLong(words, byteCount: byteCount, isASCII: Machine.isASCII(UnsafeRawBufferPointer(text)))
+        return Value(object: words)
+    }
+
     func makeString(_ text: String) -> Value? {
         var text = text
         return text.withUTF8 { makeString(UnsafeRawBufferPointer($0)) }

@@ -163,8 +163,14 @@ extension Machine {
                 return makeString(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
             }
         }
-        var text: [UInt8] = []
-        write(value) { text.append(contentsOf: $0) }
-        return text.withUnsafeBytes { makeString($0) }
+        // Measured first: lists that share elements have texts far longer than themselves, more than any memory.
+        let limit = min(heap.configuration.budget.map { Int(clamping: $0) } ?? .max, StringObject.maximumByteCount)
+        var count = 0
+        write(value, while: { count <= limit }) { count += $0.count }
+        guard count <= limit else {
+            failure = .outOfMemory
+            return nil
+        }
+        return makeString(byteCount: count) { put in write(value, put) }
     }
 }

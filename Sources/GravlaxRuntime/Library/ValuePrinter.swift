@@ -1,10 +1,10 @@
 /// The text of values. Lists and maps are walked with a stack of their own, so that deep nesting needs no native stack;
 /// one that is inside itself prints as `[...]` or `{...}` there.
 extension Machine {
-    /// Emits the text of `value` in pieces.
-    func write(_ value: Value, _ emit: (UnsafeRawBufferPointer) -> Void) {
+    /// Emits the text of `value` in pieces, and stops between two elements once `goesOn` says no.
+    func write(_ value: Value, while goesOn: () -> Bool = { true }, _ emit: (UnsafeRawBufferPointer) -> Void) {
         switch value.kind {
-        case .list, .map: writeCollection(value, emit)
+        case .list, .map: writeCollection(value, while: goesOn, emit)
         default: writeScalar(value, quotesStrings: false, emit)
         }
     }
@@ -18,7 +18,9 @@ extension Machine {
         var value: Value?
     }
 
-    private func writeCollection(_ value: Value, _ emit: (UnsafeRawBufferPointer) -> Void) {
+    private func writeCollection(
+        _ value: Value, while goesOn: () -> Bool, _ emit: (UnsafeRawBufferPointer) -> Void
+    ) {
         func put(_ text: StaticString) {
             emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         }
@@ -31,7 +33,7 @@ extension Machine {
             open.append(OpenCollection(words: value.words, isMap: isMap))
         }
         begin(value)
-        while var current = open.popLast() {
+        while goesOn(), var current = open.popLast() {
             let next: Value?
             if let value = current.value {
                 put(": ")
