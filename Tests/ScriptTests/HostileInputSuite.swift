@@ -186,6 +186,17 @@ struct HostileInputSuite {
         #expect(outcome.errorLines.first == "Out of memory.")
     }
 
+    /// Garbage fills the budget to a different degree each time; recursion that fits without it fits with it.
+    @Test(arguments: [1_000, 1_200, 1_300, 1_350, 1_400, 1_450, 1_500, 1_600, 2_000])
+    func stackGrowsIntoGarbage(kibibytes: Int) throws {
+        let outcome = try run(
+            "var kept; for (var i = 0; i < 20000; i = i + 1) { kept = [i, [i], \"text\" + str(i)]; }"
+                + " fun f(n) { if (n == 0) return 0; return 1 + f(n - 1); } print f(3000);",
+            options: ["--memory-limit=\(kibibytes)KiB"])
+        #expect(outcome.errorText == "")
+        #expect(outcome.outputText == "3000\n")
+    }
+
     /// Each list holds the one before twice: the text has more than 2^33 characters.
     @Test func textBeyondTheLimit() throws {
         let outcome = try run(

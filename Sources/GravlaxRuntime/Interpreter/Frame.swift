@@ -42,8 +42,14 @@ struct CallStack {
         frames.deallocate()
     }
 
+    /// Whether one more frame above `top` with `registerCount` registers from `base` is within the limits.
+    func mayGrow(top: FramePointer, base: UnsafeMutablePointer<UInt64>, registerCount: Int) -> Bool {
+        top - frames + 1 < CallStack.maximumFrameCount
+            && base - registers + registerCount <= CallStack.maximumRegisterCount
+    }
+
     /// Room for one more frame above `top` with `registerCount` registers from `base`. Gives the moved `top` and `base`;
-    /// `nil` when the limit is reached or memory is refused.
+    /// `nil`, and nothing has moved, when the limit is reached or memory is refused.
     mutating func grow(
         top: FramePointer, base: UnsafeMutablePointer<UInt64>, registerCount: Int, _ mutator: Mutator
     ) -> (top: FramePointer, base: UnsafeMutablePointer<UInt64>)? {
@@ -51,18 +57,9 @@ struct CallStack {
         var base = base
         let frameIndex = top - frames
         let offset = base - registers
-        if frameIndex + 1 >= frameLimit - frames {
-            guard frameIndex + 1 < CallStack.maximumFrameCount else { return nil }
-            let capacity = min((frameLimit - frames) * 2, CallStack.maximumFrameCount)
-            let moved = FramePointer.allocate(capacity: capacity)
-            moved.moveInitialize(from: frames, count: frameIndex + 1)
-            frames.deallocate()
-            frames = moved
-            frameLimit = moved + capacity
-            top = moved + frameIndex
-        }
+        guard mayGrow(top: top, base: base, registerCount: registerCount) else { return nil }
+        // Registers first: they may be refused, and then nothing has moved.
         if offset + registerCount > registerLimit - registers {
-            guard offset + registerCount <= CallStack.maximumRegisterCount else { return nil }
             var capacity = (registerLimit - registers) * 2
             while capacity < offset + registerCount { capacity *= 2 }
             guard let memory = mutator.allocateStack(byteCount: capacity * 8) else { return nil }
@@ -74,6 +71,15 @@ struct CallStack {
             registers = moved
             registerLimit = moved + capacity
             base = moved + offset
+        }
+        if frameIndex + 1 >= frameLimit - frames {
+            let capacity = min((frameLimit - frames) * 2, CallStack.maximumFrameCount)
+            let moved = FramePointer.allocate(capacity: capacity)
+            moved.moveInitialize(from: frames, count: frameIndex + 1)
+            frames.deallocate()
+            frames = moved
+            frameLimit = moved + capacity
+            top = moved + frameIndex
         }
         return (top, base)
     }

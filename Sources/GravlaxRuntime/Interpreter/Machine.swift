@@ -192,7 +192,10 @@ final class Machine: RootSource {
         var base = base
         let count = prototype.pointee.registerCount
         if frame + 1 >= state.pointee.stack.frameLimit || base + count > state.pointee.stack.registerLimit {
-            guard let moved = state.pointee.stack.grow(top: frame, base: base, registerCount: count, mutator) else {
+            guard
+                let moved = state.pointee.stack.grow(top: frame, base: base, registerCount: count, mutator)
+                    ?? growCollecting(frame, base, registerCount: count, closure)
+            else {
                 failure = .stackOverflow
                 return nil
             }
@@ -205,6 +208,19 @@ final class Machine: RootSource {
                 pc: prototype.pointee.code, base: base, prototype: prototype,
                 closure: Value(object: closure).bits))
         return callee
+    }
+
+    /// Grows the stack into what garbage holds: its memory comes from the same budget as that of objects.
+    @inline(never) private func growCollecting(
+        _ frame: FramePointer, _ base: UnsafeMutablePointer<UInt64>, registerCount: Int, _ closure: ObjectWords
+    ) -> (top: FramePointer, base: UnsafeMutablePointer<UInt64>)? {
+        guard top != nil, state.pointee.stack.mayGrow(top: frame, base: base, registerCount: registerCount) else {
+            return nil
+        }
+        temporaries[0] = Value(object: closure).bits
+        defer { temporaries[0] = 0 }
+        mutator.freeOSMemory()
+        return state.pointee.stack.grow(top: frame, base: base, registerCount: registerCount, mutator)
     }
 
     private func makeError() -> RuntimeError {
