@@ -1,8 +1,8 @@
 import GravlaxHeap
 import Testing
 
-/// The n-th call to the system is refused, for every n of a workload that uses all there is: what cannot be done is
-/// reported to the caller, nothing is lost, and the heap is whole and useful afterwards.
+/// The n-th call to the system is refused, or all from the n-th on, for every n of a workload that uses all there is:
+/// what cannot be done is reported to the caller, nothing is lost, and the heap is whole and useful afterwards.
 @Suite struct RefusalTests {
     private static let configuration = {
         var configuration = HeapConfiguration(encoding: .tagged)
@@ -25,7 +25,11 @@ import Testing
         /// Everything that may ask the system for memory. Where a refusal is reported, it goes on with the next.
         func run() {
             for round in 0..<3 {
-                if let mutator = try? GraphMutator(heap, shadow, mayWait: false) { mutators.append(mutator) }
+                if let mutator = try? GraphMutator(heap, shadow, mayWait: false) {
+                    mutators.append(mutator)
+                } else {
+                    mutators.last?.mutator.leaveOutside()
+                }
                 guard let mutator = mutators.last else { continue }
                 for _ in 0..<120 {
                     mutator.step(&generator)
@@ -63,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func everyCallOfAWorkloadCanBeRefused() throws {
+    @Test(arguments: [false, true]) func everyCallOfAWorkloadCanBeRefused(andAllAfter: Bool) throws {
         let whole = try Workload()
         let before = whole.memory.callCount
         whole.run()
@@ -72,7 +76,7 @@ import Testing
         #expect(calls > 20)
         for call in 1...calls {
             let workload = try Workload()
-            workload.memory.failCall(call)
+            workload.memory.failCall(call, forGood: andAllAfter)
             workload.run()
             let failures = workload.check()
             #expect(failures.isEmpty, "call \(call) of \(calls) was refused")

@@ -75,9 +75,14 @@ final class SeededScheduler {
         case 92..<94: verifyBetweenCycles()
         case 94..<95: if mutators.count < Self.mutatorCapacity { try addMutator() }
         case 95..<96: if generator.isOne(in: 4) { freeFiller() } else { closeOne() }
-        case 96..<98: if refuses { raw.pointee.memory.failCall(UInt64(1 + generator.below(6))) }
+        case 96..<98: if refuses { refuse() }
         default: collect()
         }
+    }
+
+    /// The system refuses one call soon, or all until it has memory again.
+    private func refuse() {
+        raw.pointee.memory.failCall(UInt64(generator.below(6)), forGood: generator.isOne(in: 3))
     }
 
     // MARK: Participants
