@@ -38,7 +38,7 @@ public final class Heap: @unchecked Sendable {
         }
         self.raw = raw
         self.counterMemory = counterMemory
-        raw.pointee.statistics.nextGC.set(configuration.gcPercent < 0 ? .max : UInt64(4 << 20) * UInt64(configuration.gcPercent) / 100)
+        raw.pointee.statistics.nextGC.set(Self.goal(afterMarking: 0, percent: configuration.gcPercent))
         sweepers = BackgroundSweepers(raw, count: configuration.backgroundSweepers)
     }
 

@@ -193,7 +193,7 @@ extension Heap {
         raw.pointee.world.forEachMutator { $0.flushLocalCounts() }
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)
-        counters.nextGC.set(goal(afterMarking: marked))
+        counters.nextGC.set(Self.goal(afterMarking: marked, percent: configuration.gcPercent))
         raw.pointee.sweepgen.wrappingAdd(2, ordering: .sequentiallyConsistent)
         raw.pointee.markBits.nextEpoch()
         raw.pointee.sweepDone.store(0, ordering: .releasing)
@@ -207,11 +207,14 @@ extension Heap {
     }
 
     /// The heap size at which the next cycle begins: live × (1 + percent/100), at least 4 MiB × percent/100.
-    func goal(afterMarking marked: UInt64) -> UInt64 {
-        let percent = configuration.gcPercent
+    /// Whatever is beyond all memory is the largest number.
+    package static func goal(afterMarking marked: UInt64, percent: Int) -> UInt64 {
         if percent < 0 { return .max }
-        let floor = UInt64(4 << 20) * UInt64(percent) / 100
-        let grown = marked &+ marked.multipliedFullWidth(by: UInt64(percent)).low / 100
-        return Swift.max(grown, floor)
+        func share(of bytes: UInt64) -> UInt64 {
+            let product = bytes.multipliedFullWidth(by: UInt64(percent))
+            return product.high >= 100 ? .max : (100 as UInt64).dividingFullWidth(product).quotient
+        }
+        let (grown, overflow) = marked.addingReportingOverflow(share(of: marked))
+        return overflow ? .max : Swift.max(grown, share(of: 4 << 20))
     }
 }

@@ -143,4 +143,12 @@ import Testing
         #expect(spanClass.sizeClass.rawValue == rawValue / 2 && spanClass.noscan == (rawValue % 2 == 1))
         #expect(SpanClass(spanClass.sizeClass, noscan: spanClass.noscan) == spanClass)
     }
+
+    @Test(arguments: [
+        (0, 100, 4 << 20), (1 << 20, 100, 4 << 20), (10 << 20, 100, 20 << 20), (10 << 20, 0, 10 << 20),
+        (1 << 30, 1 << 40, (1 << 30) + (1 << 70 as UInt128) / 100), (1 << 60, .max, .max), (0, .max, .max), (5, -1, .max),
+    ] as [(UInt64, Int, UInt128)])
+    func theGoalFollowsWhatIsLive(marked: UInt64, percent: Int, goal: UInt128) {
+        #expect(Heap.goal(afterMarking: marked, percent: percent) == UInt64(clamping: goal))
+    }
 }
