@@ -33,8 +33,10 @@ extension DiagnosticsOptions.Style {
 
     /// - Parameter globalNames: the globals that have a value.
     func report(_ error: RuntimeError, name: String, bytes: [UInt8], globalNames: [String]) {
-        guard self == .rich, let place = error.trace.first else {
-            return StandardStream.error.write(error.loxDescription)
+        guard self == .rich else { return StandardStream.error.write(error.loxDescription) }
+        guard let place = error.trace.first else {
+            // Before the first instruction: no memory for the program's constants.
+            return StandardStream.error.write("\(name): error: \(error.message)\n")
         }
         let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
         func span(_ entry: RuntimeError.TraceEntry) -> CodeSpan {

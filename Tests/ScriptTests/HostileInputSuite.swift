@@ -206,6 +206,14 @@ struct HostileInputSuite {
         #expect(outcome.errorLines.first == "Out of memory.")
     }
 
+    /// Out of memory before the first instruction: there is no place to show.
+    @Test func constantBeyondTheLimit() throws {
+        let outcome = try Subject.run(
+            ["run", "--memory-limit=512KiB", "-"], input: Array("print \"\(repeated("x", 1_000_000))\";".utf8))
+        #expect(outcome.exitCode == 70)
+        #expect(outcome.errorText == "standard input: error: Out of memory.\n")
+    }
+
     @Test func garbageWithoutEndFitsTheLimit() throws {
         let outcome = try run(
             "var s = 0; for (var i = 0; i < 300000; i = i + 1) { var l = [i, [i]]; s = s + l[1][0]; } print s;",
