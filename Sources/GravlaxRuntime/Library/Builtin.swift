@@ -59,7 +59,8 @@ extension Machine {
     /// addresses are good throughout. `nil`: failed.
     func run(_ builtin: Builtin, _ window: UnsafeMutablePointer<UInt64>) -> Value? {
         let receiver = Value(bits: window[0])
-        let argument = Value(bits: window[1])
+        // Read where there is one: the stack may end with the receiver.
+        var argument: Value { Value(bits: window[1]) }
         switch builtin {
         case .clock:
             var time = timespec()
