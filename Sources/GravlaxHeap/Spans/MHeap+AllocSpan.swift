@@ -151,7 +151,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     private func publish(_ span: MSpanRef, hasScavenged: Bool, _ purpose: SpanPurpose) {
         let bytes = span.pointee.pageCount << UInt(HeapConstants.pageShift)
         let counters = pointee.statistics
-        if hasScavenged { pointee.memory.used(UnsafeMutableRawPointer(bitPattern: span.base)!, byteCount: bytes) }
+        if hasScavenged, pointee.configuration.usesHugePages {
+            pointee.memory.used(UnsafeMutableRawPointer(bitPattern: span.base)!, byteCount: bytes)
+        }
         switch purpose {
         case .objects: counters.inUseSpans.add(span)
         case .manual(let statistic):

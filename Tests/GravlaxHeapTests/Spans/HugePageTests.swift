@@ -43,13 +43,23 @@ import Testing
         #expect(hasHugePageAdvice(base + 8 << 20) != false)
         #expect(hasHugePageAdvice(base) != true)
     }
+
+    /// A large span on pages that the system has may be advised as a whole, unless the heap is to have no huge pages.
+    @Test(arguments: [false, true]) func largeSpansFollowTheConfiguration(usesHugePages: Bool) throws {
+        let fixture = try HeapFixture { $0.usesHugePages = usesHugePages }
+        let span = try fixture.manualSpan(512)
+        #expect(hasHugePageAdvice(span.base) != !usesHugePages)
+        fixture.freeManual(span)
+    }
 }
 
 /// Whether the mapping at `address` is advised to use huge pages; nil where the kernel has none or does not say.
 private func hasHugePageAdvice(_ address: UInt) -> Bool? {
     guard FileManager.default.fileExists(atPath: "/sys/kernel/mm/transparent_hugepage/enabled"),
-        let text = try? String(contentsOfFile: "/proc/self/smaps", encoding: .utf8)
+        // Not by its size, which is 0.
+        let contents = try? FileHandle(forReadingAtPath: "/proc/self/smaps")?.readToEnd()
     else { return nil }
+    let text = String(decoding: contents, as: UTF8.self)
     var isInside = false
     for line in text.split(separator: "\n") {
         let bounds = line.prefix { $0 != " " }.split(separator: "-").map { UInt($0, radix: 16) }
