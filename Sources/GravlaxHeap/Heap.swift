@@ -48,8 +48,10 @@ public final class Heap: @unchecked Sendable {
         counterMemory.deallocate()
     }
 
-    /// A mutator for the calling thread, running. `roots` must outlive it.
+    /// A mutator for the calling thread, running.
     ///
+    /// - Parameter roots: what the thread's references stand in. Not retained, so that an object can be the roots of its
+    ///   own mutator and close that when it goes: it must live until `close()`.
     /// - Throws: `HeapError.outOfMemory`.
     public func makeMutator(roots: any RootSource) throws -> Mutator {
         guard let mutator = raw.pointee.world.takeRetired() ?? MutatorRef.make(heap: raw) else {

@@ -150,8 +150,8 @@ package struct OSMemory {
 
     /// Gives the memory of a range back to the system and keeps its addresses; false when that is refused.
     ///
-    /// The kernel may join small pages into a huge one and so bring released memory back: it is told not to, but
-    /// only for the huge pages at the two ends of the range, since each change of the advice can split a mapping.
+    /// The kernel may join small pages into a huge one, or answer the next touch of one page with a huge one, and so
+    /// bring released memory back: it is told not to, for all huge pages that the range has a part in.
     ///
     /// - Precondition: the range is aligned to system pages, or memory next to it would be lost.
     /// - Source: Go 1.14 mem_linux.go, sysUnused.
@@ -161,17 +161,14 @@ package struct OSMemory {
             fatal("memory to release is not aligned to pages", ("start", address), ("bytes", byteCount))
         }
         guard permitsCall() else { return false }
-        let huge = Self.hugePageByteCount
-        let end = address + byteCount
-        let head = address & (huge - 1) != 0 ? alignDown(address, huge) : 0
-        let tail = end & (huge - 1) != 0 ? alignDown(end - 1, huge) : 0
-        // Already set, or not the heap's: the advice fails, and nothing depends on it.
-        if head != 0 { adviseAgainstHugePages(head, huge) }
-        if tail != 0 && tail != head { adviseAgainstHugePages(tail, huge) }
+        let first = alignDown(address, Self.hugePageByteCount)
+        let end = alignUp(address + byteCount, Self.hugePageByteCount)
+        // Where that goes past the heap's mapping the advice fails, and nothing depends on it.
+        _ = madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_NOHUGEPAGE)
         return madvise(start, Int(byteCount), MADV_DONTNEED) == 0
     }
 
-    /// Announces that released memory will be touched again.
+    /// Announces that released memory will be touched again, all of it: huge pages are welcome where whole ones fit.
     ///
     /// - Source: Go 1.14 mem_linux.go, sysUsed.
     package func used(_ start: UnsafeMutableRawPointer, byteCount: UInt) {
@@ -185,10 +182,6 @@ package struct OSMemory {
         if first < end {
             _ = madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_HUGEPAGE)
         }
-    }
-
-    private func adviseAgainstHugePages(_ address: UInt, _ byteCount: UInt) {
-        _ = madvise(UnsafeMutableRawPointer(bitPattern: address), Int(byteCount), MADV_NOHUGEPAGE)
     }
 
     /// Gives address space back, in whatever state it is. `statistic`: what counted it as ready, if anything.

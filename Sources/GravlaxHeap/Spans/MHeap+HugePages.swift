@@ -3,8 +3,8 @@
 // what 512 pages of 4 KiB cost; marking profits from fewer misses of the TLB.
 //
 // A small heap keeps small pages, since what it does not touch should cost
-// nothing. Memory that was scavenged never gets huge pages back (see
-// `OSMemory.unused`): it was released to be small.
+// nothing. Memory that was scavenged comes back in small pages too (see
+// `OSMemory.unused`), unless one span takes whole huge pages of it.
 
 extension UnsafeMutablePointer where Pointee == MHeap {
     /// Bytes of a heap that stay on small pages.

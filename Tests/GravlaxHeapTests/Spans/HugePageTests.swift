@@ -35,6 +35,14 @@ import Testing
         #expect(fixture.counters.heapReleased.byteCount == 64 << 20)
     }
 
+    @Test func whatWasScavengedComesBackInSmallPages() throws {
+        let fixture = try HeapFixture { $0.usesHugePages = true }
+        _ = released(fixture, chunks: 4)
+        let base = try #require(fixture.withLock { fixture.raw.pointee.pages.inUse.firstAddress(from: 0) })
+        _ = fixture.raw.scavengeAll()
+        #expect(hasHugePageAdvice(base + 8 << 20) != true)
+    }
+
     /// The kernel's own word, where it gives it: the mapping is advised to use huge pages.
     @Test func theSystemIsAsked() throws {
         let fixture = try HeapFixture { $0.usesHugePages = true }
