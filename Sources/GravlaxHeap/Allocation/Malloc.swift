@@ -135,7 +135,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             pointee.stressCountdown = pointee.heap.pointee.configuration.debug.stress
             requestPoll(.collect)
         }
-        span?.withholdAllButNext()
+        span?.withholdWindow()
     }
 
     private func refill(_ spanClass: SpanClass) -> Bool {

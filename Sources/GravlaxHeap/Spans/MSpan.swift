@@ -74,9 +74,7 @@ import Synchronization
     package var allocBits: UnsafeMutablePointer<UInt8>?
     /// Where the next 64-bit window of `allocBits` begins; a multiple of 64.
     package var allocWindow: UInt32
-    package var withheldFrom: UInt32
-    /// Bits of the current window withheld from `allocCache` so that the next
-    /// allocation takes the slow path, aligned as `allocCache` was at `withheldFrom`.
+    /// What `allocCache` would be: all of it is withheld, so that each allocation takes the slow path. 0 where none is.
     package var withheldCache: UInt64
 
     /// Objects of a manual span's user; the heap only resets it.
@@ -132,7 +130,6 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         pointee.elemCount = 0
         pointee.allocCount = 0
         pointee.withheldCache = 0
-        pointee.withheldFrom = 0
         pointee.spanClass = SpanClass(rawValue: 0)
         pointee.needZero = false
         pointee.allocBits = nil
@@ -211,28 +208,21 @@ extension UnsafeMutablePointer where Pointee == MSpan {
 
     /// Gives back the bits that were withheld to force a slow path.
     package func restoreWithheld() {
-        let withheld = pointee.withheldCache
-        if withheld == 0 { return }
+        if pointee.withheldCache == 0 { return }
+        pointee.allocCache = pointee.withheldCache
         pointee.withheldCache = 0
-        // The slot that was left may still be there: a span can be given back before it is taken.
-        pointee.allocCache = pointee.allocCache | withheld &>> UInt64(pointee.freeIndex - pointee.withheldFrom)
     }
 
-    /// Leaves just the next free slot in `allocCache`, so that the allocation after it is slow.
-    package func withholdAllButNext() {
+    /// Empties `allocCache` until `restoreWithheld`, so that the next allocation is slow.
+    package func withholdWindow() {
         restoreWithheld()
-        let cache = pointee.allocCache
-        if cache == 0 { return }
-        let next = cache & (0 &- cache)
-        if cache == next { return }
-        pointee.withheldFrom = pointee.freeIndex
-        pointee.withheldCache = cache & ~next
-        pointee.allocCache = next
+        pointee.withheldCache = pointee.allocCache
+        pointee.allocCache = 0
     }
 
     /// Free objects that the current owner could still hand out.
     package var freeCount: UInt32 {
-        var count = UInt32((pointee.allocCache | pendingWithheld).nonzeroBitCount)
+        var count = UInt32((pointee.allocCache | pointee.withheldCache).nonzeroBitCount)
         var window = pointee.allocWindow
         let total = pointee.elemCount
         let words = UnsafeRawPointer(pointee.allocBits!).assumingMemoryBound(to: UInt64.self)
@@ -245,10 +235,6 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         return count
     }
 
-    private var pendingWithheld: UInt64 {
-        pointee.withheldCache == 0
-            ? 0 : pointee.withheldCache &>> UInt64(pointee.freeIndex - pointee.withheldFrom)
-    }
 
     /// Whether the object at `index` is not allocated, for a span that nobody allocates from meanwhile.
     package func isFree(_ index: UInt) -> Bool {
