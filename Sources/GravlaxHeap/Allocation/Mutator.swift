@@ -59,7 +59,7 @@ package struct PollReason: OptionSet, Sendable {
     static let spanRecordCapacity = 128
     package static let barrierCapacity = 256
     /// Sizes above a tiny object's up to which `noscanClasses` goes, in bytes.
-    @usableFromInline static let noscanClassLimit = 128 - HeapConstants.tinySize
+    @usableFromInline static let noscanClassLimit = MSpan.maxClearedNoScan - HeapConstants.tinySize
     static let byteCount: UInt = 8192
 }
 
@@ -86,8 +86,9 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         cache.initialize(repeating: emptySpan, count: SpanClass.count)
         let records = (block + 1024 + SpanClass.count * 8)
             .bindMemory(to: UInt.self, capacity: MutatorState.spanRecordCapacity)
-        let classes = (block + 3200).bindMemory(to: UInt8.self, capacity: 17)
-        for index in 0...16 {
+        let classCount = MSpan.maxClearedNoScan / 8 + 1
+        let classes = (block + 3200).bindMemory(to: UInt8.self, capacity: classCount)
+        for index in 0..<classCount {
             classes[index] = SpanClass(SizeClass.fitting(Swift.max(1, index * 8)), noscan: true).rawValue
         }
         let smallAllocs = (block + 6144).bindMemory(to: UInt64.self, capacity: SizeClass.count)
@@ -95,7 +96,8 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         let barriers = (block + 4096).bindMemory(to: UInt64.self, capacity: MutatorState.barrierCapacity)
         let state = block.bindMemory(to: MutatorState.self, capacity: 1)
         state.initialize(to: MutatorState(
-            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0, tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
+            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0,
+            tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
