@@ -4,6 +4,10 @@ import GravlaxHeap
 
 /// Making objects. Each of these may collect, and so needs all references in registers or temporaries; `nil` means that
 /// memory was refused even then, and the failure is set.
+///
+/// What a new object refers to is stored through the barrier too. While marking, a new object is black: nobody will scan
+/// it, and the register that the reference came from may be overwritten before the registers are scanned. Only words that
+/// another object which is about to be overwritten holds as well are copied plainly: overwriting it shades them.
 extension Machine {
     @inline(__always) func allocate(_ layout: ObjectLayout) -> ObjectWords? {
         if let memory = mutator.allocate(layout) { return memory.assumingMemoryBound(to: UInt64.self) }
@@ -150,8 +154,8 @@ extension Machine {
     func makeBoundMethod(_ receiver: Value, _ method: Value) -> Value? {
         guard let words = allocate(boundMethodLayout) else { return nil }
         words[0] = ObjectKind.boundMethod.header()
-        words[BoundMethodObject.receiver] = receiver.bits
-        words[BoundMethodObject.method] = method.bits
+        mutator.store(receiver.bits, to: words + BoundMethodObject.receiver)
+        mutator.store(method.bits, to: words + BoundMethodObject.method)
         return Value(object: words)
     }
 
@@ -180,7 +184,7 @@ extension Machine {
         defer { temporaries[0] = 0 }
         guard let words = allocate(listLayout) else { return nil }
         words[0] = ObjectKind.list.header()
-        words[1] = buffer
+        mutator.store(buffer, to: words + 1)
         return Value(object: words)
     }
 
@@ -190,7 +194,7 @@ extension Machine {
         let capacity = ListObject.capacity(list)
         if count + extra <= capacity { return true }
         guard let buffer = makeBuffer(capacity: max(count + extra, capacity * 2, 4)) else { return false }
-        // The new buffer is not published yet: plain stores will do.
+        // Plain stores will do: the list's word shades the old buffer, and with it whatever that holds.
         if count > 0 { (buffer + BufferObject.first).update(from: ListObject.elements(list), count: count) }
         mutator.store(Value(buffer: buffer).bits, to: list + 1)
         return true

@@ -66,7 +66,7 @@ extension Machine {
         // The class stays in its register until the instance is made.
         guard let words = allocate(record.pointee.instanceLayout) else { return nil }
         words[0] = ObjectKind.instance.header(upper: record.pointee.root.pointee.id)
-        words[1] = Value(object: classWords).bits
+        mutator.store(Value(object: classWords).bits, to: words + 1)
         frame.pointee.base[window] = Value(object: words).bits
         let initializer = Value(bits: classWords[ClassObject.initializer])
         if initializer.isObject {

@@ -16,7 +16,7 @@ extension Machine {
         let record = shapes.makeRecord(for: words, hints: hints)
         words[0] = ObjectKind.classObject.header(upper: record.pointee.root.pointee.id)
         words[1] = UInt64(UInt(bitPattern: record))
-        words[ClassObject.name] = name.bits
+        mutator.store(name.bits, to: words + ClassObject.name)
         words[ClassObject.superclass] = Value.nilBits
         words[ClassObject.initializer] = Value.nilBits
         words[ClassObject.methods] = Value.nilBits

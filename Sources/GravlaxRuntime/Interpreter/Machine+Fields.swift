@@ -176,6 +176,7 @@ extension Machine {
         let old = Value(bits: instance[1])
         if !old.isObject, BufferObject.capacity(old.words) > fieldCount + 1 { return old.words }
         guard let fresh = makeBuffer(capacity: 1 + max(4, fieldCount * 2)) else { return nil }
+        // Plain stores will do: the instance's word shades the class or the old buffer, and with it whatever that holds.
         fresh[1] = Value(object: InstanceObject.classWords(instance)).bits
         for index in 0..<fieldCount {
             fresh[InstanceObject.firstField + index] = old.words[InstanceObject.firstField + index]
@@ -204,12 +205,11 @@ extension Machine {
         guard setMapValue(map.words, Value(unchecked: Double(symbol)), value),
             let outside = makeBuffer(capacity: 2)
         else { return false }
-        outside[1] = Value(object: InstanceObject.classWords(instance)).bits
-        outside[InstanceObject.firstField] = map.bits
+        mutator.store(Value(object: InstanceObject.classWords(instance)).bits, to: outside + 1)
+        mutator.store(map.bits, to: outside + InstanceObject.firstField)
         mutator.store(Value(buffer: outside).bits, to: instance + 1)
-        for index in 0..<shape.pointee.owner.pointee.inlineCapacity {
-            mutator.store(Value.nilBits, to: instance + InstanceObject.firstField + index)
-        }
+        mutator.bulkFill(
+            Value.nilBits, to: instance + InstanceObject.firstField, count: shape.pointee.owner.pointee.inlineCapacity)
         instance[0] = ObjectKind.instance.header(upper: next.pointee.id)
         return true
     }

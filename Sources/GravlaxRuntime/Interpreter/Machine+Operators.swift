@@ -47,7 +47,7 @@ extension Machine {
         guard let words = allocate(cellLayout) else { return false }
         let base = frame.pointee.base
         words[0] = ObjectKind.cell.header()
-        words[1] = base[i.b]
+        mutator.store(base[i.b], to: words + 1)
         base[i.a] = Value(object: words).bits
         return true
     }
@@ -61,10 +61,11 @@ extension Machine {
         let own = Value(bits: frame.pointee.closure).words
         for index in 0..<prototype.pointee.captureCount {
             let source = prototype.pointee.captures[index]
-            words[ClosureObject.firstCapture + index] =
+            let captured =
                 source == Int64.max
                 ? frame.pointee.closure
                 : source >= 0 ? base[Int(source)] : own[ClosureObject.firstCapture + Int(-1 - source)]
+            mutator.store(captured, to: words + ClosureObject.firstCapture + index)
         }
         base[i.a] = Value(object: words).bits
         return true

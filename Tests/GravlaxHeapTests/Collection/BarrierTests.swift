@@ -126,6 +126,16 @@ import Testing
         scene.close()
     }
 
+    @Test func fillingRecordsWhatTheSlotsHeld() throws {
+        let scene = try Scene()
+        for index in 0..<5 { scene.mutator.store(scene.words[index], to: scene.holder + index) }
+        scene.force(true)
+        scene.mutator.bulkFill(scene.words[7], to: scene.holder, count: 5)
+        #expect((0..<5).allSatisfy { scene.holder[$0] == scene.words[7] })
+        #expect(Set(scene.recorded) == Set(scene.words[0..<5] + [scene.words[7]]))
+        scene.close()
+    }
+
     /// The buffer holds 256 words; more of them flush it on the way, and none is lost.
     @Test func aFullBufferIsFlushed() throws {
         let scene = try Scene()
