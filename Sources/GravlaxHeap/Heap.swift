@@ -133,7 +133,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             sweepSpans0: sweep0, sweepSpans1: sweep1,
             pagesSweptBasis: Atomic(0), sweepHeapLiveBasis: Atomic(0), sweepPagesPerByte: Atomic(0),
             arenas: arenas.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.arenaCount),
-            allArenas: UnsafeMutablePointer<UInt>(bitPattern: 8)!, allArenasCount: Atomic(0), allArenasCapacity: 0,
+            allArenasAddress: Atomic(8), allArenasCount: Atomic(0), allArenasCapacity: 0,
             sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: arenaHints,
             scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
             specialAllocators: SpecialAllocators(lock: specialLock, finalizers: spans + 1, profiles: spans + 2),
@@ -155,7 +155,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let memory = pointee.memory
         pointee.world.destroy()
         for order in 0..<pointee.allArenasCount.load(ordering: .relaxed) {
-            let index = ArenaIndex(address: pointee.allArenas[order] << UInt(HeapConstants.arenaShift))
+            let index = ArenaIndex(rawValue: allArenas[order])
             let record = arena(index)!
             memory.free(UnsafeMutableRawPointer(bitPattern: index.base)!, byteCount: UInt(HeapConstants.arenaSize))
             memory.free(UnsafeMutableRawPointer(record), byteCount: HeapArena.blockBytes)

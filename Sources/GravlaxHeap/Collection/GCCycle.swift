@@ -157,11 +157,7 @@ extension Heap {
 
     /// World stopped, everything swept.
     package func beginMarking() {
-        for order in 0..<raw.pointee.allArenasCount.load(ordering: .relaxed) {
-            let arena = raw.arena(ArenaIndex(address: raw.pointee.allArenas[order] << UInt(HeapConstants.arenaShift)))!
-            UnsafeMutableRawPointer(arena.pointee.pageMarks)
-                .initializeMemory(as: UInt8.self, repeating: 0, count: HeapArena.pageBitBytes)
-        }
+        raw.clearPageMarks()
         raw.pointee.marking.store(1, ordering: .relaxed)
     }
 

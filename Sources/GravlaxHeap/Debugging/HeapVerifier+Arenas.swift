@@ -27,7 +27,7 @@ extension HeapVerifier {
         var indexes: [ArenaIndex] = []
         var seen: Set<ArenaIndex> = []
         for order in 0..<count {
-            let index = ArenaIndex(address: heap.pointee.allArenas[order] << UInt(HeapConstants.arenaShift))
+            let index = ArenaIndex(rawValue: heap.allArenas[order])
             findings.expect(seen.insert(index).inserted, "arena \(hex(index.base)) is twice in allArenas")
             guard index.isValid, let arena = heap.arena(index) else {
                 findings.add("arena \(hex(index.base)) is in allArenas and not in the map")

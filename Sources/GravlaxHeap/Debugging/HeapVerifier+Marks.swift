@@ -46,7 +46,7 @@ extension HeapVerifier {
     private func checkStrayPageMarks(_ survey: Survey, _ findings: inout Findings) {
         let heads = Set(survey.inUse.map(\.base))
         for order in 0..<heap.pointee.allArenasCount.load(ordering: .relaxed) {
-            let index = ArenaIndex(address: heap.pointee.allArenas[order] << UInt(HeapConstants.arenaShift))
+            let index = ArenaIndex(rawValue: heap.allArenas[order])
             guard let arena = heap.arena(index) else { continue }
             forEachPage(of: arena.pointee.pageMarks, in: arena) { page in
                 findings.expect(

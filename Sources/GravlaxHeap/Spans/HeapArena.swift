@@ -43,6 +43,8 @@ import Synchronization
 @usableFromInline package struct ArenaIndex: Hashable, Sendable {
     @usableFromInline package let rawValue: UInt
 
+    package init(rawValue: UInt) { self.rawValue = rawValue }
+
     @inlinable @inline(__always)
     package init(address: UInt) { rawValue = address >> UInt(HeapConstants.arenaShift) }
 

@@ -146,7 +146,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let index = ArenaIndex(address: base)
             let record = HeapArenaRef.make(in: block, base: base)
             let count = pointee.allArenasCount.load(ordering: .relaxed)
-            pointee.allArenas[count] = index.rawValue
+            allArenas[count] = index.rawValue
             pointee.allArenasCount.store(count + 1, ordering: .releasing)
             pointee.arenas[Int(index.rawValue)].store(UInt(bitPattern: record), ordering: .releasing)
         }
@@ -163,8 +163,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             byteCount: UInt(capacity * 8), statistic: pointee.statistics.metadata)
         else { return false }
         let array = raw.bindMemory(to: UInt.self, capacity: capacity)
-        array.update(from: pointee.allArenas, count: pointee.allArenasCapacity)
-        pointee.allArenas = array
+        array.update(from: allArenas, count: pointee.allArenasCapacity)
+        pointee.allArenasAddress.store(UInt(bitPattern: array), ordering: .releasing)
         pointee.allArenasCapacity = capacity
         return true
     }

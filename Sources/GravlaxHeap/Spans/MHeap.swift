@@ -42,11 +42,11 @@ import Synchronization
 
     /// Address of the record of each arena, 0 where no heap is. Entries never go back to 0.
     @usableFromInline package let arenas: UnsafeMutablePointer<Atomic<UInt>>
-    /// Index of each mapped arena in order of mapping; appended under `lock`.
-    package var allArenas: UnsafeMutablePointer<UInt>
+    /// Address of `allArenas`. Stored under `lock`, releasing, once the array holds all that the last one held.
+    package let allArenasAddress: Atomic<UInt>
     package let allArenasCount: Atomic<Int>
     package var allArenasCapacity: Int
-    /// How many of `allArenas` existed when the sweep started.
+    /// How many of `allArenas` there were when the sweep started.
     package let sweepArenasCount: Atomic<Int>
     /// Rest of the arena being grown into. Under `lock`.
     package var curArenaBase: UInt
@@ -109,6 +109,17 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     }
 
     // MARK: Looking addresses up
+
+    /// Index of each mapped arena in order of mapping; appended under the heap lock. An array that was outgrown stays
+    /// as it was, so that whoever read `allArenasCount` or `sweepArenasCount` before finds as many entries.
+    package var allArenas: UnsafeMutablePointer<UInt> {
+        UnsafeMutablePointer<UInt>(bitPattern: pointee.allArenasAddress.load(ordering: .acquiring)).unsafelyUnwrapped
+    }
+
+    /// The record of the n-th arena to be mapped.
+    package func arena(order: Int) -> HeapArenaRef {
+        arena(ArenaIndex(rawValue: allArenas[order])).unsafelyUnwrapped
+    }
 
     @inlinable @inline(__always)
     package func arena(_ index: ArenaIndex) -> HeapArenaRef? {

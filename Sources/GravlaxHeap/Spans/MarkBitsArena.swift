@@ -42,8 +42,11 @@ package struct MarkBitsArenas {
         // The rest is under `lock`.
         var free: Arena?
         var freeCount = 0
-        var current: Arena?
-        var previous: Arena?
+        /// The oldest arena of `next`, and how many there are.
+        var nextLast: Arena?
+        var nextCount = 0
+        var current = Chain()
+        var previous = Chain()
         let lock: HeapLock
         let memory: OSMemory
         let statistic: SystemStatistic
@@ -53,6 +56,13 @@ package struct MarkBitsArenas {
             self.memory = memory
             self.statistic = statistic
         }
+    }
+
+    /// A list of arenas that moves to another list as a whole.
+    private struct Chain {
+        var first: Arena?
+        var last: Arena?
+        var count = 0
     }
 
     /// Bytes of an arena, header included.
@@ -155,6 +165,8 @@ package struct MarkBitsArenas {
             contents.initializeMemory(as: UInt8.self, repeating: 0, count: Self.usableByteCount)
             arena.pointee.free.store(byteCount, ordering: .relaxed)
             arena.pointee.next = Arena(bitPattern: record.pointee.next.load(ordering: .relaxed))
+            if record.pointee.nextLast == nil { record.pointee.nextLast = arena }
+            record.pointee.nextCount = record.pointee.nextCount + 1
             record.pointee.next.store(UInt(bitPattern: arena), ordering: .releasing)
             return contents.assumingMemoryBound(to: UInt8.self)
         }
@@ -214,20 +226,24 @@ package struct MarkBitsArenas {
     }
 
     /// Begins an epoch: what was handed out two epochs ago is free. The world is stopped, sweeping is complete, and
-    /// every span's bits are from the epoch that ends.
+    /// every span's bits are from the epoch that ends. Takes the same time whatever the number of arenas.
     ///
     /// - Source: Go 1.14 mheap.go, nextMarkBitArenaEpoch.
     package func nextEpoch() {
         record.pointee.lock.withLock {
-            while let arena = record.pointee.previous {
-                record.pointee.previous = arena.pointee.next
-                arena.pointee.next = record.pointee.free
-                record.pointee.free = arena
-                record.pointee.freeCount = record.pointee.freeCount + 1
+            let freed = record.pointee.previous
+            if let last = freed.last {
+                last.pointee.next = record.pointee.free
+                record.pointee.free = freed.first
+                record.pointee.freeCount = record.pointee.freeCount + freed.count
             }
             record.pointee.previous = record.pointee.current
-            record.pointee.current = Arena(bitPattern: record.pointee.next.load(ordering: .relaxed))
+            record.pointee.current = Chain(
+                first: Arena(bitPattern: record.pointee.next.load(ordering: .relaxed)),
+                last: record.pointee.nextLast, count: record.pointee.nextCount)
             record.pointee.next.store(0, ordering: .releasing)
+            record.pointee.nextLast = nil
+            record.pointee.nextCount = 0
             // What the old head had left is gone, and so is the money it backed.
             let sure = record.pointee.freeCount * Self.sureByteCount
             let reserved = min(record.pointee.reserved.load(ordering: .relaxed), sure)

@@ -107,6 +107,25 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
     }
 
+    /// Sweeps up to so many unswept spans, for a mutator that waits for the end of the sweep in bounded pieces.
+    /// True when nothing is left, and nobody else is at a span either.
+    package func sweepSome(_ mutator: MutatorRef?, spans count: Int) -> Bool {
+        var left = count
+        while left > 0, sweepOne(mutator) != nil { left -= 1 }
+        return isSweepDone
+    }
+
+    /// Forgets which spans had a marked object, before a mark begins to find out anew. The sweep is done, so that the
+    /// reclaimer, which reads these bits, finds no span that it could claim, whatever it reads. The world may be running.
+    package func clearPageMarks() {
+        for order in 0..<pointee.allArenasCount.load(ordering: .acquiring) {
+            let marks = arena(order: order).pointee.pageMarks
+            // Eight bytes at a time; others read, atomically.
+            let words = UnsafeMutableRawPointer(marks).assumingMemoryBound(to: Atomic<UInt64>.self)
+            for index in 0..<HeapArena.pageBitBytes / 8 { words[index].store(0, ordering: .relaxed) }
+        }
+    }
+
     /// Nothing is left to sweep and nobody is sweeping.
     package var isSweepDone: Bool {
         pointee.sweepDone.load(ordering: .acquiring) != 0

@@ -91,8 +91,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     ///
     /// - Source: Go 1.14 mheap.go, (*mheap).reclaimChunk.
     private func reclaimChunk(arena order: Int, page: Int, pageCount: Int) -> UInt {
-        guard let arena = arena(ArenaIndex(address: pointee.allArenas[order] << UInt(HeapConstants.arenaShift)))
-        else { return 0 }
+        let arena = arena(order: order)
         // Two sweeps in progress must not end at once while this one goes on.
         pointee.sweepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { pointee.sweepers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }

@@ -31,7 +31,7 @@ extension Damage {
             return { entry.pointee.store(0, ordering: .relaxed) }
         },
         Damage("an arena twice", "is in allArenas and not in the map") { patient in
-            replace(patient.raw.pointee.allArenas, with: patient.raw.pointee.allArenas.pointee + 1)
+            replace(patient.raw.allArenas, with: patient.raw.allArenas.pointee + 1)
         },
         Damage("the current arena", "belongs to the page allocator already") { patient in
             let old = patient.raw.pointee.curArenaBase

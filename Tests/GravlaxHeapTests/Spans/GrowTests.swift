@@ -100,7 +100,7 @@ import Testing
             #expect(fixture.withLock { fixture.raw.grow(Self.arenaPages) })
             let second = fixture.raw.pointee.curArenaEnd - Self.arenaSize
             // Each made a record, in the order of their making.
-            #expect(fixture.raw.pointee.allArenas[0] == first >> 26 && fixture.raw.pointee.allArenas[1] == second >> 26)
+            #expect(fixture.raw.allArenas[0] == first >> 26 && fixture.raw.allArenas[1] == second >> 26)
             if second != first - Self.arenaSize { continue }
             #expect(fixture.raw.pointee.arenaHints.pointee.first == ArenaHints.Hint(address: second, growsDown: true))
             return

@@ -107,6 +107,26 @@ import Testing
         #expect(credit(fixture) == 0)
     }
 
+    /// In all arenas, while the program runs, before a mark.
+    @Test func pageMarksAreForgotten() throws {
+        let fixture = try HeapFixture()
+        let border = try fixture.leavePagesBeforeBorder(20)
+        let objects = try (0..<4).map { _ in try fixture.allocateNoScan(10 << 13) }
+        #expect(objects[0] < border && objects[3] > border)
+        fixture.roots.words = objects.map { UInt64($0) }
+        fixture.mutator.collect()
+        func marked() -> [Bool] {
+            objects.map { object in
+                let arena = fixture.raw.arena(ArenaIndex(address: object))!
+                let (byte, mask) = arena.pageIndex(of: object)
+                return arena.pointee.pageMarks[byte].load(ordering: .relaxed) & mask != 0
+            }
+        }
+        #expect(marked() == [true, true, true, true])
+        fixture.raw.clearPageMarks()
+        #expect(marked() == [false, false, false, false])
+    }
+
     @Test func sweepingAWholeSpanAddsToTheCredit() throws {
         let (fixture, _) = try unsweptHeap(2, live: [1])
         var freed: [UInt] = []

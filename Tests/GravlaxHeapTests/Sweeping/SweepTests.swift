@@ -76,6 +76,24 @@ import Testing
         }
     }
 
+    /// The sweep can be driven to its end in pieces of a given size, and says when that is.
+    @Test func theSweepGoesOnInPieces() throws {
+        let scene = try Scene()
+        for _ in 0..<5 { scene.keep(try #require(scene.mutator.allocateNoScan(byteCount: 8192))) }
+        scene.mutator.state.releaseAll()
+        scene.cycle(flushFirst: true)
+        func swept() -> UInt { scene.raw.pointee.pagesSwept.load(ordering: .relaxed) }
+        #expect(!scene.raw.sweepSome(nil, spans: 0) && swept() == 0)
+        #expect(!scene.raw.sweepSome(nil, spans: 2) && swept() == 2)
+        #expect(!scene.raw.sweepSome(nil, spans: 2) && swept() == 4)
+        // Somebody else is in the middle of a sweep: not done, though nothing is left.
+        scene.raw.pointee.sweepers.wrappingAdd(1, ordering: .relaxed)
+        #expect(!scene.raw.sweepSome(nil, spans: 2) && swept() == 5)
+        scene.raw.pointee.sweepers.wrappingSubtract(1, ordering: .relaxed)
+        #expect(scene.raw.sweepSome(nil, spans: 0))
+        scene.mutator.close()
+    }
+
     /// A span without a live object goes back to the heap; its pages are credit for whoever needs some.
     @Test func anEmptySpanGoesBack() throws {
         let scene = try Scene()
