@@ -48,6 +48,8 @@ package struct PollReason: OptionSet, Sendable {
     package var barrierCount: Int
 
     package let emptySpan: MSpanRef
+    /// Its row in a trace; that of whoever uses the record next, too.
+    package let track: EventTrack
     /// Both outlive the mutator.
     package var roots: Unmanaged<AnyObject>?
     package var owner: Unmanaged<Heap>?
@@ -100,7 +102,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
-            emptySpan: emptySpan, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
+            emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }
 }

@@ -65,6 +65,8 @@ import Synchronization
     package let markBits: MarkBitsArenas
     package let work: MarkWork
     package let world: World
+    /// What happens, for those who watch.
+    package let events: EventStream
 
     /// Keeps what follows, which sweepers change all the time, off the cache lines above, which allocation reads.
     private let padding: (UInt, UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0, 0)
