@@ -1,7 +1,8 @@
 // Times Go's allocator and marker, for comparison with Gravlax's heap.
 //
 // Prints lines of a name and a value: alloc.<scan|noscan>.<bytes>.<goroutines> in nanoseconds per allocation
-// (wall time of the slowest goroutine over its own allocations), and mark.<order>.<nodes> in nanoseconds per node.
+// (wall time of the slowest goroutine over its own allocations), mark.<order>.<nodes> in nanoseconds per node, and the
+// rows of turns.go and resident.go.
 // The collector stays on with its default settings. Arguments: parts of names; only rows that contain one of them are
 // measured. Run with: go run .
 package main
@@ -168,4 +169,12 @@ func main() {
 	markTree(order, "ordered")
 	rand.New(rand.NewSource(1)).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	markTree(order, "shuffled")
+	order = nil
+
+	if isWanted("turn") {
+		measureTurns()
+	}
+	if isWanted("resident.peak") {
+		measureResident()
+	}
 }
