@@ -107,6 +107,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
                 byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata),
             let world = World(memory: memory, statistic: metadata),
             let events = EventStream(memory: memory, statistic: metadata),
+            let latencies = HeapLatencies(memory: memory, statistic: metadata),
             let pools = memory.allocatePersistent(
                 byteCount: UInt(3 * MemoryLayout<FixedAllocator>.stride), alignment: 64, statistic: metadata),
             let hints = memory.allocatePersistent(
@@ -140,8 +141,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             specialAllocators: SpecialAllocators(lock: specialLock, finalizers: spans + 1, profiles: spans + 2),
             markBits: markBits,
             work: MarkWork(stacks: stacks, overflow: overflow.bindMemory(to: Atomic<UInt32>.self, capacity: 1)),
-            world: world, events: events, sweepers: Atomic(0), pagesSwept: Atomic(0), reclaimIndex: Atomic(1 << 63),
-            reclaimCredit: Atomic(0)))
+            world: world, events: events, latencies: latencies, sweepers: Atomic(0), pagesSwept: Atomic(0),
+            reclaimIndex: Atomic(1 << 63), reclaimCredit: Atomic(0)))
         for index in 0..<SpanClass.count {
             guard let lock = HeapLock(rank: .central, memory: memory, statistic: metadata) else { return refused() }
             MCentralRef.make(

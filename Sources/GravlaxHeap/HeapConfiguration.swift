@@ -60,6 +60,8 @@ public struct HeapConfiguration: Sendable {
     /// Ask the system for huge pages beyond the first 8 MiB: faster to touch and to mark, in steps of 2 MiB.
     public var usesHugePages = true
     public var debug = DebugModes()
+    /// Read the clock around each allocation that needs a new span, for `HeapStatistics.stalls`.
+    public var measuresStalls = false
     package var disabledMechanisms: Mechanisms = []
 
     public init(encoding: WordEncoding = .plainAddresses) { self.encoding = encoding }

@@ -113,7 +113,10 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         if pointee.flushGeneration != pointee.heap.sweepgen { prepareForSweep() }
         var span = pointee.cache[Int(spanClass.rawValue)]
         if !span.hasFree {
-            guard refill(spanClass) else { return nil }
+            let began = beginSlowAllocation()
+            let isRefilled = refill(spanClass)
+            endSlowAllocation(began)
+            guard isRefilled else { return nil }
             span = pointee.cache[Int(spanClass.rawValue)]
             requestCycleIfDue()
         }
@@ -200,6 +203,8 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     package func allocateLarge(_ byteCount: Int, noscan: Bool, zeroed: Bool) -> MSpanRef? {
         if byteCount > HeapConstants.maxAllocation { return nil }
         if pointee.flushGeneration != pointee.heap.sweepgen { prepareForSweep() }
+        let began = beginSlowAllocation()
+        defer { endSlowAllocation(began) }
         let heap = pointee.heap
         let pages = UInt(byteCount + HeapConstants.pageSize - 1) >> UInt(HeapConstants.pageShift)
         let bytes = pages << UInt(HeapConstants.pageShift)

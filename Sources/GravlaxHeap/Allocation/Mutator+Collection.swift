@@ -123,6 +123,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     package func flushAll() {
         releaseAll()
         returnPageCache()
+        pointee.stalls.move(to: pointee.heap.pointee.latencies.stalls)
     }
 
     /// Gives the page cache and the span records back.

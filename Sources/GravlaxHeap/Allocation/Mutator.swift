@@ -50,6 +50,11 @@ package struct PollReason: OptionSet, Sendable {
     package let emptySpan: MSpanRef
     /// Its row in a trace; that of whoever uses the record next, too.
     package let track: EventTrack
+    package let stalls: StallCounts
+    /// Nanoseconds that the slow allocation in progress is charged with.
+    package var assistCharge: UInt64
+    package var sweepCharge: UInt64
+    package var lockCharge: UInt64
     /// Both outlive the mutator.
     package var roots: Unmanaged<AnyObject>?
     package var owner: Unmanaged<Heap>?
@@ -81,7 +86,8 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         guard let empty = heap.pointee.memory.allocatePersistent(
             byteCount: UInt(MemoryLayout<MSpan>.stride), alignment: 64, statistic: metadata),
             let block = heap.pointee.memory.allocatePersistent(
-                byteCount: MutatorState.byteCount, alignment: 64, statistic: metadata)
+                byteCount: MutatorState.byteCount, alignment: 64, statistic: metadata),
+            let stalls = StallCounts(memory: heap.pointee.memory, statistic: metadata)
         else { return nil }
         let emptySpan = empty.assumingMemoryBound(to: MSpan.self)
         let cache = (block + 1024).bindMemory(to: MSpanRef.self, capacity: SpanClass.count)
@@ -102,7 +108,8 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
-            emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), roots: nil, owner: nil, nextMutator: nil, isRunning: false))
+            emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), stalls: stalls,
+            assistCharge: 0, sweepCharge: 0, lockCharge: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }
 }

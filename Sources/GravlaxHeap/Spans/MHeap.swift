@@ -67,6 +67,7 @@ import Synchronization
     package let world: World
     /// What happens, for those who watch.
     package let events: EventStream
+    package let latencies: HeapLatencies
 
     /// Keeps what follows, which sweepers change all the time, off the cache lines above, which allocation reads.
     private let padding: (UInt, UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0, 0)

@@ -35,6 +35,15 @@ public struct HeapStatistics: Sendable, Equatable {
     public var pauseTotalNanoseconds: UInt64
     public var pauseMaxNanoseconds: UInt64
     public var bySize: [SizeClassCounts]
+    /// What allocations waited for. Those of a mutator count once it has given its caches back, as for
+    /// `Mutator.readStatistics`.
+    public var stalls: AllocationStalls
+    /// From each request to stop the world until everybody stood still.
+    public var timeToStop: LatencyHistogram
+    /// How long the world then stood still.
+    public var timeStopped: LatencyHistogram
+    /// Marking that mutators did as their share.
+    public var assistNanoseconds: UInt64 { stalls.assist.total }
 
     public var objects: UInt64 { mallocs - frees }
 }
@@ -68,6 +77,8 @@ extension Heap {
             pagesInUse: UInt64(raw.pagesInUse),
             pagesSwept: UInt64(raw.pointee.pagesSwept.load(ordering: .relaxed)),
             pauseTotalNanoseconds: counters.pauseTotal.value, pauseMaxNanoseconds: counters.pauseMax.value,
-            bySize: bySize)
+            bySize: bySize, stalls: raw.pointee.latencies.stalls.stalls,
+            timeToStop: raw.pointee.latencies.timeToStop.histogram,
+            timeStopped: raw.pointee.latencies.timeStopped.histogram)
     }
 }
