@@ -37,6 +37,7 @@ final class Session {
     func runProgram(name: String, bytes: [UInt8]) throws {
         let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames)
         defer { printStatistics() }
+        reportCallbackErrors(name: name, bytes: bytes)
         do {
             try interpreter.run(program)
         } catch {
@@ -54,12 +55,20 @@ final class Session {
             let program = try diagnostics.compile(
                 name: name, bytes: bytes, globalNames: interpreter.globalNames,
                 options: CompilerOptions(isInteractive: true))
+            reportCallbackErrors(name: name, bytes: bytes)
             if let text = try interpreter.run(program) { StandardStream.output.write(text + "\n") }
         } catch let error as RuntimeError {
             diagnostics.report(
                 error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
         } catch {
             // Compile errors have been reported.
+        }
+    }
+
+    /// Errors of finalizers and the like go to standard error, and the program goes on.
+    private func reportCallbackErrors(name: String, bytes: [UInt8]) {
+        interpreter.onCallbackError = { [diagnostics, unowned interpreter] error in
+            diagnostics.report(error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
         }
     }
 

@@ -175,6 +175,8 @@ package struct Resolver {
         case .function(let function):
             declare(tree[function].name, function: function)
             resolve(function, isMethod: false)
+        case .import(_, let name):
+            declare(name)
         case .class(let name, let superclass, let methods):
             resolveClass(name, superclass, methods)
         }

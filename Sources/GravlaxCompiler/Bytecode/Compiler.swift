@@ -6,8 +6,12 @@ package struct CompilerOptions: Sendable {
     /// wants it, and the last semicolon may be missing.
     package var isInteractive = false
 
-    package init(isInteractive: Bool = false) {
+    /// Paths of the modules that a script may import.
+    package var modules: [String]
+
+    package init(isInteractive: Bool = false, modules: [String] = BuiltinModules.paths) {
         self.isInteractive = isInteractive
+        self.modules = modules
     }
 }
 
@@ -31,7 +35,7 @@ package enum Compiler {
     package static func compile(
         source: [UInt8], name: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws(CompileErrors) -> Program {
-        let parsed = Parser.parse(source, isInteractive: options.isInteractive)
+        let parsed = Parser.parse(source, isInteractive: options.isInteractive, modules: options.modules)
         if !parsed.diagnostics.isEmpty { throw CompileErrors(parsed.diagnostics) }
         let result = onDeepStack(parsed.tree) {
             Result { () throws(CompileErrors) in

@@ -33,6 +33,12 @@ extension Generator {
             builder.release(to: base)
         case .function(let function):
             declare(function)
+        case .import(let path, let name):
+            // A module stands in a global slot that is called after its path, which no variable can be.
+            emit(.getglobal, a: base, bx: globalSlot(path), at: place)
+            builder.push()
+            emit(.defglobal, a: base, bx: globalSlot(name.text), at: place)
+            builder.release(to: base)
         case .class(let name, let superclass, let methods):
             declareClass(name, superclass, methods, at: place)
         }

@@ -194,7 +194,7 @@ extension Parser {
         return (digits.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { strtod($0.baseAddress!, nil) }
     }
 
-    private func stringValue(_ token: Token) -> [UInt8] {
+    func stringValue(_ token: Token) -> [UInt8] {
         var index = Int(token.start) + 1
         let end = Int(token.end) - 1
         let raw = bytes[index..<end]

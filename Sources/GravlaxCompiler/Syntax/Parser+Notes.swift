@@ -71,6 +71,18 @@ extension Parser {
         }
     }
 
+    /// A note on the path of a module that does not exist.
+    func noteOnModule(_ path: String) -> String? {
+        Spelling.closest(to: path, among: modules).map { "did you mean `\($0)`?" }
+            ?? "there is \(modules.map { "`\($0)`" }.joined(separator: ", "))"
+    }
+
+    /// A note on an import that does not say what the module is called here.
+    func noteOnMissingAlias(of path: String) -> String {
+        let last = String(path.split(separator: "/").last?.prefix { $0 != "." } ?? "module")
+        return "write `import \"\(path)\" as \(last);`"
+    }
+
     private func noteOnMissingBrace() -> String? {
         // After another error the braces may have been miscounted.
         guard result.diagnostics.isEmpty else { return nil }
@@ -84,6 +96,7 @@ extension Parser {
     /// A statement that begins with a word which is nearly one of the language's.
     private func noteOnMissingSemicolon() -> String? {
         guard let word = statementWord else { return nil }
+        if current.kind == .string, isWord(word, "import") { return "imports stand at the top level of a file" }
         let foreign = [
             "let": "var", "const": "var", "local": "var", "int": "var", "double": "var", "string": "var",
             "function": "fun", "func": "fun", "def": "fun", "fn": "fun", "elif": "else if", "elseif": "else if",

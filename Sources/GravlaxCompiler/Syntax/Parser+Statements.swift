@@ -16,6 +16,33 @@ extension Parser {
         return statement
     }
 
+    /// Whether an import begins here. No string can follow a name, so that every program which uses the word as one keeps
+    /// its meaning.
+    var isAtImport: Bool {
+        guard isWord(current, "import") else { return false }
+        var ahead = scanner
+        return ahead.next().kind == .string
+    }
+
+    mutating func importDeclaration() -> StatementID? {
+        let start = current.start
+        advance()
+        advance()
+        let path = String(decoding: stringValue(previous), as: UTF8.self)
+        if !modules.contains(path) { failName("No module is called '\(path)'.", note: noteOnModule(path)) }
+        if isWord(current, "as") {
+            advance()
+        } else {
+            fail("Expect 'as' after module path.", at: current, note: noteOnMissingAlias(of: path))
+        }
+        consume(.identifier, "Expect module name after 'as'.")
+        let name = declaredName()
+        endStatement("Expect ';' after import.")
+        let statement = add(.import(path, name), from: start)
+        if isPanicking { synchronize() }
+        return statement
+    }
+
     private mutating func add(_ statement: Statement, from start: UInt32) -> StatementID {
         result.tree.add(statement, place(from: start))
     }

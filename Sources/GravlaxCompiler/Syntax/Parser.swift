@@ -31,6 +31,8 @@ package struct Parser {
     /// Whether the end of the text serves as a semicolon.
     let isInteractive: Bool
     private let checksNames: Bool
+    /// Paths of the modules that can be imported.
+    let modules: [String]
     var nesting = 0
     var statementDepth = 0
     var maxStatementDepth = 0
@@ -49,8 +51,9 @@ package struct Parser {
     /// - Parameters:
     ///   - isInteractive: the semicolon at the end of the text may be missing.
     ///   - checksNames: find the errors that are not the grammar's, too. What has any of them cannot be compiled.
+    ///   - modules: paths of those that can be imported.
     package static func parse(
-        _ bytes: [UInt8], isInteractive: Bool = false, checksNames: Bool = true
+        _ bytes: [UInt8], isInteractive: Bool = false, checksNames: Bool = true, modules: [String] = BuiltinModules.paths
     ) -> ParseResult {
         if bytes.count >= Int(Int32.max) {
             return rejecting("The source text is too long.", at: 0, in: [])
@@ -61,7 +64,7 @@ package struct Parser {
         // Each level takes a byte of text at least.
         let result = DeepStack.run(depth: min(nestingLimit, bytes.count)) {
             bytes.withUnsafeBufferPointer { buffer in
-                var parser = Parser(buffer, isInteractive: isInteractive, checksNames: checksNames)
+                var parser = Parser(buffer, isInteractive: isInteractive, checksNames: checksNames, modules: modules)
                 parser.program()
                 return parser.result
             }
@@ -81,17 +84,18 @@ package struct Parser {
         return result
     }
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool, checksNames: Bool) {
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool, checksNames: Bool, modules: [String]) {
         self.bytes = bytes
         self.isInteractive = isInteractive
         self.checksNames = checksNames
+        self.modules = modules
         scanner = Scanner(bytes)
     }
 
     private mutating func program() {
         advance()
         while current.kind != .end {
-            if let statement = declaration() { result.tree.body.append(statement) }
+            if let statement = isAtImport ? importDeclaration() : declaration() { result.tree.body.append(statement) }
         }
         result.tree.end = Place(span: current.span, line: current.line)
         result.tree.depth = Int(depths.max() ?? 0) + maxStatementDepth
@@ -167,8 +171,8 @@ package struct Parser {
     }
 
     /// An error at `previous` that is not the grammar's.
-    mutating func failName(_ message: String) {
-        if checksNames { fail(message, at: previous) }
+    mutating func failName(_ message: String, note: String? = nil) {
+        if checksNames { fail(message, at: previous, note: note) }
     }
 
     mutating func synchronize() {

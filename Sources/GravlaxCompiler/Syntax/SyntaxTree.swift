@@ -79,6 +79,8 @@ package enum Statement: Sendable {
     case `for`(initializer: StatementID?, condition: ExpressionID?, increment: ExpressionID?, body: StatementID)
     /// `for (var a in xs)` and `for (var k, v in m)`: one or two names.
     case forIn([Name], ExpressionID, StatementID)
+    /// Path of the module, and the name it gets: a global variable.
+    case `import`(String, Name)
     /// The keyword (for errors), and the value.
     case `return`(Name, ExpressionID?)
     case function(FunctionID)

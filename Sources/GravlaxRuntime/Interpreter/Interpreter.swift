@@ -35,6 +35,12 @@ public final class Interpreter {
     /// The heap, for statistics and verification.
     package var heap: Heap { machine.heap }
 
+    /// Gets the errors of functions that the collector's module calls at safepoints. They end no program.
+    package var onCallbackError: ((RuntimeError) -> Void)? {
+        get { machine.reportError }
+        set { machine.reportError = newValue }
+    }
+
     /// Runs a program to its end; what it printed has been handed over then.
     ///
     /// - Returns: the text of the script's result: of its last expression statement when it was compiled to echo that.

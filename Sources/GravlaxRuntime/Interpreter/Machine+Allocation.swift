@@ -151,6 +151,13 @@ extension Machine {
         return Value(object: words)
     }
 
+    /// The module with this number in `BuiltinModules.paths`.
+    func makeModule(_ number: Int) -> Value? {
+        guard let words = allocateNoScan(byteCount: 8) else { return nil }
+        words[0] = ObjectKind.module.header(upper: UInt32(number))
+        return Value(object: words)
+    }
+
     func makeBoundMethod(_ receiver: Value, _ method: Value) -> Value? {
         guard let words = allocate(boundMethodLayout) else { return nil }
         words[0] = ObjectKind.boundMethod.header()

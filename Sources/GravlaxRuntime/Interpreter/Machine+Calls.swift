@@ -78,9 +78,17 @@ extension Machine {
     private func callBuiltin(
         _ frame: FramePointer, _ builtin: Builtin, window: Int, argumentCount: Int
     ) -> FramePointer? {
-        guard checkArity(builtin.arity, argumentCount),
-            let result = run(builtin, frame.pointee.base + window)
-        else { return nil }
+        let arities = builtin.arities
+        guard arities.contains(argumentCount) else {
+            _ = arities.count == 1
+                ? checkArity(arities.lowerBound, argumentCount)
+                : fail("Expected \(arities.lowerBound) to \(arities.upperBound) arguments but got \(argumentCount).")
+            return nil
+        }
+        // What calls scripts may move the stack.
+        let number = frame - state.pointee.stack.frames
+        guard let result = run(builtin, frame.pointee.base + window, argumentCount: argumentCount) else { return nil }
+        let frame = state.pointee.stack.frames + number
         frame.pointee.base[window] = result.bits
         return frame
     }
@@ -96,7 +104,7 @@ extension Machine {
             guard let builtin = Builtin.method(symbol, of: receiver) else {
                 return noMethods(receiver, symbol)
             }
-            if builtin == .push, i.b == builtin.arity { prototype.pointee.caches[i.c] = InlineCache.push }
+            if builtin == .push, i.b == 1 { prototype.pointee.caches[i.c] = InlineCache.push }
             return callBuiltin(frame, builtin, window: i.a, argumentCount: i.b)
         }
         let cache = find(symbol, in: words)
@@ -133,6 +141,7 @@ extension Machine {
     private func noMethods(_ receiver: Value, _ symbol: Int32) -> FramePointer? {
         switch receiver.kind {
         case .list, .map: _ = fail("Undefined property '\(symbols.name(symbol))'.")
+        case .module: _ = noMember(symbol, receiver)
         default: _ = fail("Only instances have methods.")
         }
         return nil

@@ -91,6 +91,7 @@ extension Machine {
         guard let builtin = Builtin.method(symbol, of: receiver) else {
             switch receiver.kind {
             case .list, .map: return fail("Undefined property '\(symbols.name(symbol))'.")
+            case .module: return noMember(symbol, receiver)
             default: return fail("Only instances have properties.")
             }
         }
@@ -100,6 +101,11 @@ extension Machine {
         guard let bound = makeBoundMethod(receiver, native) else { return false }
         frame.pointee.base[i.a] = bound.bits
         return true
+    }
+
+    /// A module has no member called so.
+    func noMember(_ symbol: Int32, _ module: Value) -> Bool {
+        fail("Module '\(ModuleObject.path(module.words))' has no member '\(symbols.name(symbol))'.")
     }
 
     /// The property `count`; `nil` for values without one.
@@ -119,7 +125,8 @@ extension Machine {
         let prototype = frame.pointee.prototype.unsafelyUnwrapped
         let symbol = prototype.pointee.siteSymbols[i.c]
         guard let instance = Value(bits: frame.pointee.base[i.a]).object(.instance) else {
-            return fail("Only instances have fields.")
+            return Value(bits: frame.pointee.base[i.a]).kind == .module
+                ? fail("Members of a module can't be assigned to.") : fail("Only instances have fields.")
         }
         let value = Value(bits: frame.pointee.base[i.b])
         let id = InstanceObject.shapeID(instance)

@@ -60,7 +60,7 @@ extension Machine {
             return "it is called `\(own)` here"
         }
         if message.hasPrefix("Only instances") { return "the value before the dot is \(kindName(receiver))" }
-        if message.hasPrefix("Undefined") {
+        if message.hasPrefix("Undefined") || message.hasPrefix("Module") {
             return Spelling.closest(to: name, among: propertyNames(of: receiver)).map { "did you mean `\($0)`?" }
         }
         guard let instance = receiver.object(.instance) else { return nil }
@@ -91,9 +91,11 @@ extension Machine {
             shape.pointee.owner.pointee.methods.forEach { symbol, _ in names.append(symbols.name(symbol)) }
             return names
         case .list:
-            return ["count"] + Builtin.members.filter { $0.list != nil }.map(\.name)
+            return ["count"] + Builtin.names(of: .list)
         case .map:
-            return ["count"] + Builtin.members.filter { $0.map != nil }.map(\.name)
+            return ["count"] + Builtin.names(of: .map)
+        case .module:
+            return Builtin.names(of: .module)
         case .longString, .shortString:
             return ["count"]
         default:
@@ -139,6 +141,9 @@ extension Machine {
         case .instance: return "an instance of \(ClassObject.nameText(InstanceObject.classWords(value.words)))"
         case .list: return "a list"
         case .map: return "a map"
+        case .module: return "a module"
+        case .weakReference: return "a weak reference"
+        case .weakMap: return "a weak map"
         case .cell, .buffer: return "a value"
         }
     }

@@ -47,6 +47,19 @@ final class Machine: RootSource {
         case message(String)
     }
 
+    /// What `gc.trace` was given, or nil; a root. Called after each cycle.
+    var tracer = Value.nilBits
+    /// Cycles that the tracer has been told of, or that were over before there was one.
+    var tracedCycles: UInt64 = 0
+    /// Nanoseconds that cycles had kept the world stopped then.
+    var tracedPauses: UInt64 = 0
+    /// Whether a function runs that was called at a safepoint: there is one at a time.
+    var isCallingBack = false
+    /// Takes the errors of functions that are called at safepoints, which end no program.
+    var reportError: ((RuntimeError) -> Void)?
+    /// Calls a function for `callBack`; made when it is used first.
+    var trampoline: UnsafeMutablePointer<PrototypeRecord>?
+
     init(configuration: HeapConfiguration, output: OutputBuffer) throws {
         let roots = RootForwarder()
         let heap = try Heap(configuration)
@@ -101,6 +114,16 @@ final class Machine: RootSource {
         if names.count > globalNames.count { globalNames = names }
     }
 
+    /// Gives the slots that are called after modules their modules. False: out of memory.
+    private func defineModules() -> Bool {
+        for slot in globalNames.indices where state.pointee.globals[slot] == Value.undefinedBits {
+            guard let number = BuiltinModules.paths.firstIndex(of: globalNames[slot]) else { continue }
+            guard let module = makeModule(number) else { return false }
+            state.pointee.globals[slot] = module.bits
+        }
+        return true
+    }
+
     // MARK: Roots
 
     /// Registers of all frames lie in one piece: windows overlap at the arguments, and above the top frame's live
@@ -108,6 +131,7 @@ final class Machine: RootSource {
     func visitRoots(_ visitor: RootVisitor) {
         visitor.visit(words: UnsafePointer(state.pointee.globals), count: globalNames.count)
         visitor.visit(words: UnsafePointer(temporaries), count: Machine.temporaryCount)
+        visitor.visit(word: tracer)
         for program in programs {
             program.visitRoots { visitor.visit(words: $0, count: $1) }
         }
@@ -126,7 +150,9 @@ final class Machine: RootSource {
 
     /// Names of the globals that have a value.
     var definedGlobalNames: [String] {
-        globalNames.indices.filter { state.pointee.globals[$0] != Value.undefinedBits }.map { globalNames[$0] }
+        globalNames.indices.filter { slot in
+            state.pointee.globals[slot] != Value.undefinedBits && !BuiltinModules.paths.contains(globalNames[slot])
+        }.map { globalNames[$0] }
     }
 
     // MARK: Slow paths
@@ -137,9 +163,11 @@ final class Machine: RootSource {
         top = frame
     }
 
-    @inline(never) func poll(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) {
+    /// Gives the frame, which moves when what is due at a safepoint needs a larger stack.
+    @inline(never) func poll(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> FramePointer {
         enter(frame, pc)
         mutator.safepoint()
+        return runDueCalls(frame)
     }
 
     /// Sets the error and gives false, for the slow path to return.
@@ -156,6 +184,10 @@ final class Machine: RootSource {
             throw RuntimeError(message: "The program was compiled for other globals.")
         }
         extendGlobals(to: program.globalNames)
+        guard defineModules() else {
+            failure = nil
+            throw RuntimeError(message: "Out of memory.")
+        }
         let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
         programs.append(instance)
         guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
@@ -223,7 +255,8 @@ final class Machine: RootSource {
         return state.pointee.stack.grow(top: frame, base: base, registerCount: registerCount, mutator)
     }
 
-    private func makeError() -> RuntimeError {
+    /// The error of what runs above `bottom`, for the failure that is set.
+    func makeError(above bottom: Int = 0) -> RuntimeError {
         let message: String
         switch failure {
         case .message(let text): message = text
@@ -231,7 +264,7 @@ final class Machine: RootSource {
         case .outOfMemory, nil: message = "Out of memory."
         }
         guard let top else { return RuntimeError(message: message) }
-        let depth = top - state.pointee.stack.frames
+        let depth = top - state.pointee.stack.frames - bottom
         let kept = RuntimeError.keptAtEachEnd
         var trace: [RuntimeError.TraceEntry] = []
         let omitted = depth > 2 * kept ? depth - 2 * kept : 0

@@ -9,12 +9,15 @@ enum Builtin: UInt8, CaseIterable {
     case push, pop, insert, removeAt, clearList
     // Methods of maps
     case has, remove, keys, values, clearMap
+    // Members of std/gc
+    case collect, stats, releaseMemory, keepAlive, trace
 
-    var arity: Int {
+    /// The counts of arguments it takes.
+    var arities: ClosedRange<Int> {
         switch self {
-        case .clock, .pop, .clearList, .keys, .values, .clearMap: 0
-        case .str, .push, .removeAt, .has, .remove: 1
-        case .insert: 2
+        case .clock, .pop, .clearList, .keys, .values, .clearMap, .collect, .stats, .releaseMemory: 0...0
+        case .str, .push, .removeAt, .has, .remove, .keepAlive, .trace: 1...1
+        case .insert: 2...2
         }
     }
 
@@ -23,33 +26,51 @@ enum Builtin: UInt8, CaseIterable {
 
     struct Member {
         let name: String
-        let list: Builtin?
-        let map: Builtin?
+        var list: Builtin?
+        var map: Builtin?
+        var collector: Builtin?
     }
 
-    /// Properties of built-in kinds. They are the interpreter's first symbols: a symbol below their count is its row.
+    /// Properties of built-in kinds and members of modules. They are the interpreter's first symbols: a symbol below their
+    /// count is its row.
     static let members: [Member] = [
-        Member(name: "count", list: nil, map: nil),
-        Member(name: "push", list: .push, map: nil),
-        Member(name: "pop", list: .pop, map: nil),
-        Member(name: "insert", list: .insert, map: nil),
-        Member(name: "removeAt", list: .removeAt, map: nil),
+        Member(name: "count"),
+        Member(name: "push", list: .push),
+        Member(name: "pop", list: .pop),
+        Member(name: "insert", list: .insert),
+        Member(name: "removeAt", list: .removeAt),
         Member(name: "clear", list: .clearList, map: .clearMap),
-        Member(name: "has", list: nil, map: .has),
-        Member(name: "remove", list: nil, map: .remove),
-        Member(name: "keys", list: nil, map: .keys),
-        Member(name: "values", list: nil, map: .values),
+        Member(name: "has", map: .has),
+        Member(name: "remove", map: .remove),
+        Member(name: "keys", map: .keys),
+        Member(name: "values", map: .values),
+        Member(name: "collect", collector: .collect),
+        Member(name: "stats", collector: .stats),
+        Member(name: "releaseMemory", collector: .releaseMemory),
+        Member(name: "keepAlive", collector: .keepAlive),
+        Member(name: "trace", collector: .trace),
     ]
 
     static var countSymbol: Int32 { 0 }
 
-    /// The built-in method `symbol` of `receiver`.
+    /// The built-in method `symbol` of `receiver`, or the member that a module has under that name.
     static func method(_ symbol: Int32, of receiver: Value) -> Builtin? {
         guard Int(symbol) < members.count else { return nil }
         return switch receiver.kind {
         case .list: members[Int(symbol)].list
         case .map: members[Int(symbol)].map
+        case .module: members[Int(symbol)].collector
         default: nil
+        }
+    }
+
+    /// Names of what `method` finds for a receiver of this kind.
+    static func names(of kind: ObjectKind?) -> [String] {
+        switch kind {
+        case .list: members.filter { $0.list != nil }.map(\.name)
+        case .map: members.filter { $0.map != nil }.map(\.name)
+        case .module: members.filter { $0.collector != nil }.map(\.name)
+        default: []
         }
     }
 }
@@ -57,7 +78,7 @@ enum Builtin: UInt8, CaseIterable {
 extension Machine {
     /// Runs a built-in whose receiver is `window[0]` and whose arguments follow. All of them stay in registers, so
     /// addresses are good throughout. `nil`: failed.
-    func run(_ builtin: Builtin, _ window: UnsafeMutablePointer<UInt64>) -> Value? {
+    func run(_ builtin: Builtin, _ window: UnsafeMutablePointer<UInt64>, argumentCount: Int) -> Value? {
         let receiver = Value(bits: window[0])
         // Read where there is one: the stack may end with the receiver.
         var argument: Value { Value(bits: window[1]) }
@@ -99,10 +120,13 @@ extension Machine {
             mutator.store(0, to: receiver.words + 3)
             MapObject.setCounts(receiver.words, count: 0, used: 0)
             return .nil
+        case .collect, .stats, .releaseMemory, .keepAlive, .trace:
+            return runCollectorMember(builtin, window, argumentCount: argumentCount)
         }
     }
 
-    private func failed(_ message: String) -> Value? {
+    /// Sets the error and gives `nil`, for a built-in to return.
+    func failed(_ message: String) -> Value? {
         _ = fail(message)
         return nil
     }

@@ -103,6 +103,13 @@ extension Machine {
         case .instance:
             putName(of: InstanceObject.classWords(value.words))
             put(" instance")
+        case .module:
+            put("<module ")
+            var path = ModuleObject.path(value.words)
+            path.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
+            put(">")
+        case .weakReference: put("<weak reference>")
+        case .weakMap: put("<weak map>")
         case .list, .map, .cell, .buffer: put("nil")
         }
     }

@@ -3,8 +3,8 @@
 ///     word 0   63            32 31        16 15      8 7       0
 ///             │ count or id    │  per kind  │  flags  │  kind   │
 ///
-/// The upper half holds what the kind says: a list's or map's count, an instance's shape, a native function's number,
-/// a long string's byte count. A short string keeps its text in the header itself (`StringObject`).
+/// The upper half holds what the kind says: a list's or map's count, an instance's shape, a native function's or module's
+/// number, a long string's byte count. A short string keeps its text in the header itself (`StringObject`).
 package enum ObjectKind: UInt8, Sendable {
     case longString = 1
     case shortString
@@ -17,6 +17,9 @@ package enum ObjectKind: UInt8, Sendable {
     case list
     case map
     case buffer
+    case module
+    case weakReference
+    case weakMap
 }
 
 /// The words of an object or buffer. Nothing moves, so an address is good until the next safepoint, and after it when a

@@ -22,6 +22,11 @@ import GravlaxCompiler
         ("print {1};", ["[line 1] Error at '}': Expect ':' after map key."]),
         ("{ print 1;", ["[line 1] Error at end: Expect '}' after block."]),
         ("for (var a, b c) 1;", ["[line 1] Error at 'c': Expect 'in' after loop variables."]),
+        ("import \"std/gc\";", ["[line 1] Error at ';': Expect 'as' after module path."]),
+        ("import \"std/gc\" as 1;", ["[line 1] Error at '1': Expect module name after 'as'."]),
+        ("import \"std/gc\" as a", ["[line 1] Error at end: Expect ';' after import."]),
+        ("{ import \"std/gc\" as a; }", ["[line 1] Error at '\"std/gc\"': Expect ';' after expression."]),
+        ("import std as a;", ["[line 1] Error at 'std': Expect ';' after expression."]),
         ("print \"\\q\";", ["[line 1] Error: Invalid escape sequence in string."]),
         ("print ;\nprint ;", ["[line 1] Error at ';': Expect expression.", "[line 2] Error at ';': Expect expression."]),
     ]) func messages(text: String, expected: [String]) {
@@ -34,6 +39,8 @@ import GravlaxCompiler
         "var in = 1; for (var in in in) print in;", "for (var k, v in {1: 2, \"a\": [1, 2]}) print k;",
         "a[1][2] = b.c = 3;", "class A < B { init(x) { super.init(x); this.y = x; } }",
         "{ var a; } if (a) b(); else if (c) d(); else e();", "for (;;) {}", "print \"é🐟\\u{1F41F}\";",
+        "import \"std/gc\" as as; import \"std\\u{2f}gc\" as import; import; as = import;",
+        "var import = 1; var as = import + as; import(as); import.as = 2; { var import; import = 1; }",
     ]) func accepts(text: String) { #expect(errors(text) == []) }
 
     @Test func notUTF8() {
@@ -61,7 +68,7 @@ import GravlaxCompiler
             return Int(state >> 33) % bound
         }
         let words = [
-            "(", ")", "{", "}", "[", "]", ",", ".", "-", "+", ";", ":", "/", "*", "%", "!", "!=", "=", "==", "<", "a", "in",
+            "(", ")", "{", "}", "[", "]", ",", ".", "-", "+", ";", ":", "/", "*", "%", "!", "!=", "=", "==", "<", "a", "in", "import", "as",
             "\"s\"", "\"", "1.5", "and", "class", "else", "for", "fun", "if", "nil", "or", "print", "return", "super",
             "this", "var", "while", "\n", "é", "\0", "\\",
         ]

@@ -1,0 +1,84 @@
+import GravlaxCompiler
+import GravlaxHeap
+
+/// Functions of scripts that are called at safepoints: the tracer of `std/gc`.
+///
+/// The calls run in a loop of their own, above the live registers of the frame that stands at the safepoint. Two frames
+/// separate them from it: one without a prototype, which ends the loop, and that of the trampoline, which makes the call,
+/// so that everything a call needs, live registers included, is as in any program.
+///
+///     registers   … live │ function │ argument │ …          the trampoline's R[0] and R[1]
+///     frames      … caller │ (no prototype) │ trampoline │ the function's …
+///
+/// One such call runs at a time; what becomes due meanwhile waits for a later safepoint.
+extension Machine {
+    /// Places in `temporaries` of what is called and its argument, until they stand in registers.
+    private static var calleePlace: Int { 2 }
+    private static var argumentPlace: Int { 3 }
+
+    /// Runs what is due, for the frame on top, which stands at a safepoint. Gives that frame: the stack may have moved.
+    func runDueCalls(_ frame: FramePointer) -> FramePointer {
+        if isCallingBack { return frame }
+        let number = frame - state.pointee.stack.frames
+        runTracer()
+        return state.pointee.stack.frames + number
+    }
+
+    /// Calls `function(argument)`. A failure is reported, and is none of the running program's.
+    func callBack(_ function: Value, _ argument: Value) {
+        guard let caller = top, let prototype = caller.pointee.prototype, let pc = caller.pointee.pc else {
+            fatalError("no frame stands at a safepoint")
+        }
+        temporaries[Machine.calleePlace] = function.bits
+        temporaries[Machine.argumentPlace] = argument.bits
+        isCallingBack = true
+        let number = caller - state.pointee.stack.frames
+        defer {
+            temporaries[Machine.calleePlace] = 0
+            temporaries[Machine.argumentPlace] = 0
+            isCallingBack = false
+            failure = nil
+            top = state.pointee.stack.frames + number
+        }
+        let trampoline = readyTrampoline()
+        let base = caller.pointee.base + Int(prototype.pointee.live[pc - prototype.pointee.code - 1])
+        guard let end = pushFrame(caller, base: base, function.words, trampoline) else { return report(above: number) }
+        end.pointee.prototype = nil
+        end.pointee.pc = nil
+        guard let first = pushFrame(end, base: end.pointee.base, function.words, trampoline) else {
+            return report(above: number)
+        }
+        top = state.pointee.stack.frames + number
+        first.pointee.base[0] = function.bits
+        first.pointee.base[1] = argument.bits
+        if !execute(first) { report(above: number + 2) }
+    }
+
+    /// Hands the error of the failure that is set to the host.
+    func report(above bottom: Int) {
+        output.flush()
+        reportError?(makeError(above: bottom))
+        failure = nil
+    }
+
+    /// The trampoline's prototype: `return R[0](R[1])`.
+    private func readyTrampoline() -> UnsafeMutablePointer<PrototypeRecord> {
+        if let trampoline { return trampoline }
+        func function(_ kind: FunctionPrototype.Kind, _ arity: Int, _ code: [Instruction], _ live: [UInt16]) -> FunctionPrototype {
+            FunctionPrototype(
+                name: nil, kind: kind, arity: arity, registerCount: arity + 1, code: code.map(\.word), live: live,
+                lines: code.map { _ in 1 }, spans: code.map { _ in CodeSpan(start: 0, end: 0) })
+        }
+        let program = Program(
+            functions: [
+                function(.script, 0, [Instruction(.returnnil)], [1]),
+                function(.function, 1, [Instruction(.call, a: 0, b: 1), Instruction(.return, a: 0)], [2, 1]),
+            ],
+            classes: [], symbols: [], globalNames: [], sourceName: "the collector")
+        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
+        programs.append(instance)
+        let made = instance.functions + 1
+        trampoline = made
+        return made
+    }
+}
