@@ -17,17 +17,22 @@ let package = Package(
         .target(name: "GravlaxHeap", dependencies: ["CGravlaxShims"]),
         .target(name: "GravlaxCompiler"),
         .target(name: "GravlaxRuntime", dependencies: ["GravlaxHeap", "GravlaxCompiler", "CGravlaxShims"]),
-        .target(name: "Gravlax", dependencies: ["GravlaxRuntime"]),
+        // Writers of traces. Reads events, knows no language.
+        .target(name: "GravlaxObserve", dependencies: ["GravlaxHeap"]),
+        .target(name: "Gravlax", dependencies: ["GravlaxRuntime", "GravlaxObserve"]),
         .executableTarget(
             name: "GravlaxCLI",
             dependencies: [
-                "Gravlax", "GravlaxRuntime", "GravlaxCompiler", "GravlaxHeap",
+                "Gravlax", "GravlaxRuntime", "GravlaxObserve", "GravlaxCompiler", "GravlaxHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "GravlaxHeapTests", dependencies: ["GravlaxHeap"]),
+        // A strict reader of the traces, for the tests of their writer and of the command line.
+        .target(name: "TraceFormat", path: "Tests/Support/TraceFormat"),
+        .testTarget(name: "GravlaxObserveTests", dependencies: ["GravlaxObserve", "TraceFormat"]),
         .testTarget(name: "GravlaxCompilerTests", dependencies: ["GravlaxCompiler"]),
         .testTarget(name: "GravlaxRuntimeTests", dependencies: ["GravlaxRuntime", "Gravlax"]),
-        .testTarget(name: "ScriptTests", dependencies: ["GravlaxCLI"]),
+        .testTarget(name: "ScriptTests", dependencies: ["GravlaxCLI", "TraceFormat"]),
         // What the documents and the examples promise.
         .testTarget(name: "ProjectTests", dependencies: ["GravlaxCLI"]),
     ],

@@ -6,6 +6,8 @@ public struct EventReading: Sendable {
     public var events: [HeapEvent] = []
     /// Events that were overwritten, or given up, before this reader came to them.
     public var lostCount: UInt64 = 0
+
+    public init() {}
 }
 
 /// Reads each of a heap's events once. Several readers of one heap do not disturb each other; one thread at a time uses
@@ -46,6 +48,9 @@ public struct EventReader {
 }
 
 extension Heap {
+    /// When the heap was made, in nanoseconds of the clock of its events.
+    public var createdNanoseconds: UInt64 { createdAt }
+
     /// Switches the stream of events on, which keeps the last `capacity` of them, 64 bytes each. The first call decides
     /// how many. Any thread, one at a time.
     ///
