@@ -129,9 +129,12 @@ struct ChromeTraceTests {
         func act(_ track: EventTrack, depth: Int) {
             time += random(3)
             let start = time
-            for _ in 0..<random(4) where depth < 5 { act(track, depth: depth + 1) }
+            let childCount = depth < 5 ? random(4) : 0
+            for _ in 0..<childCount { act(track, depth: depth + 1) }
             time += random(3)
-            let kind = HeapEventKind.allCases[Int(random(UInt64(HeapEventKind.allCases.count)))]
+            // The parts of a stop are slices of their own, which others would have to respect.
+            let kinds = HeapEventKind.allCases.filter { $0 != .stop || childCount == 0 }
+            let kind = kinds[Int(random(UInt64(kinds.count)))]
             let length = time - start
             events.append(HeapEvent(
                 kind, track, start: kind.isSlice ? start : time, duration: kind.isSlice ? length : 0,
