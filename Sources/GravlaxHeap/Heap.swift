@@ -17,6 +17,7 @@ public final class Heap: @unchecked Sendable {
     package let raw: MHeapRef
     public let configuration: HeapConfiguration
     let sweepers: BackgroundSweepers
+    let scavenger: BackgroundScavenger?
     let createdAt = monotonicNanoseconds()
     private let counterMemory: UnsafeMutableRawPointer
     /// Called after each cycle, on the thread that ran it. Set before the first mutator is made.
@@ -40,10 +41,12 @@ public final class Heap: @unchecked Sendable {
         self.counterMemory = counterMemory
         raw.pointee.statistics.nextGC.set(Self.goal(afterMarking: 0, percent: configuration.gcPercent))
         sweepers = BackgroundSweepers(raw, count: configuration.backgroundSweepers)
+        scavenger = configuration.scavengesInBackground ? BackgroundScavenger(raw) : nil
     }
 
     deinit {
         sweepers.stop()
+        scavenger?.stop()
         raw.destroy()
         counterMemory.deallocate()
     }

@@ -55,8 +55,13 @@ public struct HeapConfiguration: Sendable {
     public var budget: UInt64?
     /// Percentage that the heap may grow beyond what was live before the next cycle; negative = never collect by itself.
     public var gcPercent = 100
-    /// Threads that sweep in the background; 0 leaves all sweeping to allocation.
-    public var backgroundSweepers = 1
+    /// Threads that sweep in the background, at first one less than there are processors, but one; 0 leaves all
+    /// sweeping to allocation.
+    public var backgroundSweepers = Swift.max(1, Processors.count - 1)
+    /// How much of the sweeping one allocation may be charged with.
+    public var sweepBound = SweepBound.bounded
+    /// Give the system back, a little at a time, what the heap is not going to need before the next cycle ends.
+    public var scavengesInBackground = true
     /// Ask the system for huge pages beyond the first 8 MiB: faster to touch and to mark, in steps of 2 MiB.
     public var usesHugePages = true
     public var debug = DebugModes()

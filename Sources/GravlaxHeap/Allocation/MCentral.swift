@@ -18,7 +18,7 @@ package struct MCentral: ~Copyable {
 
     /// Centrals stand apart so that two of them never share a cache line.
     static let stride = 256
-    /// How many unswept full spans one request sweeps before it grows the heap instead.
+    /// How many unswept full spans one request sweeps, at most, before it grows the heap instead.
     static let sweepTries = 100
 }
 
@@ -44,8 +44,9 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         let heap = pointee.heap
         let sizeClass = pointee.spanClass.sizeClass
         let spanBytes = UInt(sizeClass.pageCount) << UInt(HeapConstants.pageShift)
-        heap.deductSweepCredit(spanBytes: spanBytes, callerSweepPages: 0)
-        guard let span = takeListed(mutator) ?? growSpan(mutator) else { return nil }
+        var charge = heap.sweepCharge(pageCount: UInt(sizeClass.pageCount))
+        heap.deductSweepCredit(spanBytes: spanBytes, callerSweepPages: 0, &charge)
+        guard let span = takeListed(mutator, &charge) ?? growSpan(mutator, &charge) else { return nil }
         if !span.hasFree { fatal("a span to allocate from is full", ("base", span.base)) }
         let used = UInt(span.pointee.allocCount) * span.pointee.elemSize
         heap.pointee.statistics.heapLive.add(UInt64(spanBytes - used))
@@ -53,7 +54,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         return span
     }
 
-    private func takeListed(_ mutator: MutatorRef) -> MSpanRef? {
+    private func takeListed(_ mutator: MutatorRef, _ charge: inout SweepCharge) -> MSpanRef? {
         let generation = pointee.heap.sweepgen
         pointee.lock.lock()
         var candidate = nonEmpty.pointee.first
@@ -65,14 +66,17 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             nonEmpty.remove(span)
             empty.insertBack(span)
             pointee.lock.unlock()
-            if unswept { _ = pointee.heap.sweep(span, preserve: true, mutator) }
+            if unswept {
+                _ = pointee.heap.sweep(span, preserve: true, mutator)
+                charge.pay(spans: 1)
+            }
             if span.hasFree { return span }
             pointee.lock.lock()
             candidate = nonEmpty.pointee.first
         }
         var tries = MCentral.sweepTries
         candidate = empty.pointee.first
-        while let span = candidate, tries > 0 {
+        while let span = candidate, tries > 0, !charge.isUsedUp {
             candidate = span.pointee.next
             let state = span.pointee.sweepgen.load(ordering: .acquiring)
             // Others sweep it, now or (cached before the sweep began) when they come back.
@@ -86,6 +90,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             _ = pointee.heap.sweep(span, preserve: true, mutator)
             if span.hasFree { return span }
             tries -= 1
+            charge.pay(spans: 1)
             pointee.lock.lock()
             candidate = empty.pointee.first
         }
@@ -94,9 +99,11 @@ extension UnsafeMutablePointer where Pointee == MCentral {
     }
 
     /// - Source: Go 1.14 mcentral.go, (*mcentral).grow.
-    private func growSpan(_ mutator: MutatorRef) -> MSpanRef? {
+    private func growSpan(_ mutator: MutatorRef, _ charge: inout SweepCharge) -> MSpanRef? {
         let pages = UInt(pointee.spanClass.sizeClass.pageCount)
-        guard let span = pointee.heap.alloc(pages, pointee.spanClass, needZero: false, mutator) else { return nil }
+        guard let span = pointee.heap.alloc(pages, pointee.spanClass, needZero: false, mutator, &charge) else {
+            return nil
+        }
         pointee.lock.withLock { empty.insertBack(span) }
         return span
     }
@@ -126,10 +133,11 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         if stale { _ = pointee.heap.sweep(span, preserve: false, mutator) }
     }
 
-    /// Lists a span anew after a sweep freed some of it. True if the whole span went back to the heap.
+    /// Lists a span anew after a sweep freed some of it. True if nothing of it lives: then it is in no list, and the
+    /// caller's to free.
     ///
     /// - Source: Go 1.14 mcentral.go, (*mcentral).freeSpan.
-    package func freeSwept(_ span: MSpanRef, preserve: Bool, wasFull: Bool, _ mutator: MutatorRef?) -> Bool {
+    package func freeSwept(_ span: MSpanRef, preserve: Bool, wasFull: Bool) -> Bool {
         let heap = pointee.heap
         span.pointee.needZero = true
         if preserve {
@@ -149,7 +157,6 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         }
         nonEmpty.remove(span)
         pointee.lock.unlock()
-        heap.freeSpan(span, mutator)
         return true
     }
 }

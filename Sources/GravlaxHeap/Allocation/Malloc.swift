@@ -208,8 +208,11 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         let heap = pointee.heap
         let pages = UInt(byteCount + HeapConstants.pageSize - 1) >> UInt(HeapConstants.pageShift)
         let bytes = pages << UInt(HeapConstants.pageShift)
-        heap.deductSweepCredit(spanBytes: bytes, callerSweepPages: pages)
-        guard let span = heap.alloc(pages, SpanClass(.large, noscan: noscan), needZero: zeroed, self) else { return nil }
+        var charge = heap.sweepCharge(pageCount: pages)
+        heap.deductSweepCredit(spanBytes: bytes, callerSweepPages: pages, &charge)
+        guard let span = heap.alloc(pages, SpanClass(.large, noscan: noscan), needZero: zeroed, self, &charge) else {
+            return nil
+        }
         span.pointee.limit = span.base + UInt(byteCount)
         span.pointee.freeIndex = 1
         span.pointee.allocWindow = 64

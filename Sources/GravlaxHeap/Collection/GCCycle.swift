@@ -77,6 +77,7 @@ extension Heap {
         raw.pointee.world.start()
         mutator.prepareForSweep()
         sweepers.wake()
+        scavenger?.wake()
 
         let counters = raw.pointee.statistics
         counters.cycles.add(1)
@@ -189,6 +190,7 @@ extension Heap {
         raw.pointee.world.forEachMutator { $0.flushLocalCounts() }
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)
+        let lastGoal = counters.nextGC.value
         counters.nextGC.set(Self.goal(afterMarking: marked, percent: configuration.gcPercent))
         raw.pointee.sweepgen.wrappingAdd(2, ordering: .sequentiallyConsistent)
         raw.pointee.markBits.nextEpoch()
@@ -199,7 +201,7 @@ extension Heap {
         raw.pointee.sweepArenasCount.store(
             raw.pointee.allArenasCount.load(ordering: .relaxed), ordering: .relaxed)
         raw.paceSweeper(trigger: counters.nextGC.value)
-        raw.pointee.lock.withLock { raw.pointee.pages.scavengeStartGeneration() }
+        raw.paceScavenger(goal: counters.nextGC.value, lastGoal: lastGoal)
     }
 
     /// The heap size at which the next cycle begins: live × (1 + percent/100), at least 4 MiB × percent/100.

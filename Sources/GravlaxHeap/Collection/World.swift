@@ -170,13 +170,16 @@ package struct World {
     /// Whether somebody stops, or has stopped, the world.
     var isStopping: Bool { record.pointee.stopping.load(ordering: .acquiring) != 0 }
 
+    /// Participants that are running: mutators, and what works in the background. Others change it meanwhile.
+    var runningCount: Int { record.pointee.running.load(ordering: .relaxed) }
+
     var mutatorCount: Int { lock.withLock { record.pointee.mutatorCount } }
 
     // MARK: Stopping
 
     /// Stops the world for the running mutator that calls. False if somebody
     /// else stopped it first: then this mutator stood safe until that was over.
-    func stop(_ mutator: MutatorRef) -> Bool {
+    package func stop(_ mutator: MutatorRef) -> Bool {
         let isFirst = lock.withLock {
             if isStopping {
                 rest(mutator)
@@ -198,7 +201,7 @@ package struct World {
     }
 
     /// Lets everybody go on.
-    func start() {
+    package func start() {
         lock.withLock {
             forEachMutator { $0.withdrawPoll(.stop) }
             record.pointee.stopping.store(0, ordering: .releasing)

@@ -17,9 +17,11 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     ///
     /// - Source: Go 1.14 mheap.go, (*mheap).alloc.
     package func alloc(
-        _ pageCount: UInt, _ spanClass: SpanClass, needZero: Bool, _ mutator: MutatorRef?
+        _ pageCount: UInt, _ spanClass: SpanClass, needZero: Bool, _ mutator: MutatorRef?, _ charge: inout SweepCharge
     ) -> MSpanRef? {
-        if pointee.sweepDone.load(ordering: .acquiring) == 0, !isDisabled(.reclaim) { reclaim(pageCount) }
+        if pointee.sweepDone.load(ordering: .acquiring) == 0, !isDisabled(.reclaim) {
+            reclaim(pageCount, mutator, &charge)
+        }
         guard let span = allocSpan(pageCount, .objects(spanClass), mutator) else { return nil }
         if needZero, span.pointee.needZero {
             UnsafeMutableRawPointer(bitPattern: span.base)!
@@ -216,18 +218,23 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     /// - Source: Go 1.14 mheap.go, (*mheap).freeSpan.
     package func freeSpan(_ span: MSpanRef, _ mutator: MutatorRef?) {
         pointee.lock.withLock {
-            if span.state != .inUse || span.pointee.allocCount != 0
-                || span.pointee.sweepgen.load(ordering: .acquiring) != sweepgen
-            {
-                fatal("freeing a span that is not ready for it", ("base", span.base),
-                    ("objects", UInt(span.pointee.allocCount)))
-            }
-            let arena = arena(ArenaIndex(address: span.base))!
-            let (byte, mask) = arena.pageIndex(of: span.base)
-            arena.pointee.pageInUse[byte].bitwiseAnd(~mask, ordering: .releasing)
-            pointee.statistics.inUseSpans.subtract(span)
-            giveBackPages(span, mutator)
+            freeSpanLocked(span, mutator)
         }
+    }
+
+    /// Under the heap lock.
+    func freeSpanLocked(_ span: MSpanRef, _ mutator: MutatorRef?) {
+        if span.state != .inUse || span.pointee.allocCount != 0
+            || span.pointee.sweepgen.load(ordering: .acquiring) != sweepgen
+        {
+            fatal("freeing a span that is not ready for it", ("base", span.base),
+                ("objects", UInt(span.pointee.allocCount)))
+        }
+        let arena = arena(ArenaIndex(address: span.base))!
+        let (byte, mask) = arena.pageIndex(of: span.base)
+        arena.pointee.pageInUse[byte].bitwiseAnd(~mask, ordering: .releasing)
+        pointee.statistics.inUseSpans.subtract(span)
+        giveBackPages(span, mutator)
     }
 
     /// Frees a manual span.

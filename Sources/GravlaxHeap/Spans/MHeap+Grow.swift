@@ -173,8 +173,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     private func scavengeForGrowth(_ byteCount: UInt) {
         let goal = pointee.scavengeGoal.load(ordering: .relaxed)
         if goal == .max { return }
-        let retained = pointee.statistics.heapSys.byteCount - pointee.statistics.heapReleased.byteCount
-        let wanted = UInt(retained) &+ byteCount
+        let wanted = retainedByteCount &+ byteCount
         if wanted > goal {
             _ = pointee.pages.scavenge(byteCount: Swift.min(byteCount, wanted - goal), locked: true)
         }

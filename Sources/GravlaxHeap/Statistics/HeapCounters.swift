@@ -59,6 +59,9 @@ package struct HeapCounters {
     package var pauseTotal: UnsafeMutablePointer<Atomic<UInt64>> { cell(18) }
     package var pauseMax: UnsafeMutablePointer<Atomic<UInt64>> { cell(19) }
 
+    /// How often the heap lock was taken to free what a sweep found dead.
+    package var spanFreeLockings: UnsafeMutablePointer<Atomic<UInt64>> { cell(31) }
+
     private var classCounts: UnsafeMutablePointer<Atomic<UInt64>> {
         (cells + 2048).assumingMemoryBound(to: Atomic<UInt64>.self)
     }

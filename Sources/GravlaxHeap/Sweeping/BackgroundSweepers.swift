@@ -1,45 +1,45 @@
-// Sweepers on Dispatch threads. Each has a serial queue of its own: nothing
-// that can block runs on a shared pool. A sweeper with nothing to do returns
-// from its block; it never sleeps in one.
+// Sweepers on threads of their own, called for by each flip.
 
-import Dispatch
 import Synchronization
 
 /// The background sweepers of one heap. `wake` after each flip.
+///
+/// Each sweeps until nothing is left. Between two batches it steps aside when the world is to stop, and comes back later
+/// by itself. On a machine whose processors all have something to do it only sweeps a little now and then: those who
+/// allocate sweep what they need, and finish sooner without its company.
 final class BackgroundSweepers: Sendable {
-    private let heapBits: UInt
-    private let queues: [DispatchQueue]
-    /// Set once, when the heap goes away.
-    private let stopped = Atomic<Bool>(false)
+    private let tasks: [BackgroundTask]
 
     /// Spans swept between two looks at whether the world is to stop.
     private static let batch = 16
+    /// Milliseconds that a sweeper stays away when it is not wanted.
+    private static let pause = 1
 
     init(_ heap: MHeapRef, count: Int) {
-        heapBits = UInt(bitPattern: heap)
-        queues = (0..<max(0, count)).map { DispatchQueue(label: "gravlax.sweeper.\($0)") }
+        let heapBits = UInt(bitPattern: heap)
+        tasks = (0..<max(0, count)).map { number in
+            BackgroundTask(label: "gravlax.sweeper.\(number)") { task in
+                Self.sweep(MHeapRef(bitPattern: heapBits).unsafelyUnwrapped, task)
+            }
+        }
     }
 
     func wake() {
-        for queue in queues { queue.async { [self] in run() } }
+        for task in tasks { task.post() }
     }
 
     /// Ends all sweeping and waits for it.
     func stop() {
-        stopped.store(true, ordering: .sequentiallyConsistent)
-        for queue in queues { queue.sync {} }
+        for task in tasks { task.stop() }
     }
 
-    /// Sweeps until nothing is left, stepping aside between batches when the
-    /// world is to stop: the cycle that stops it sweeps the rest itself.
-    private func run() {
-        let heap = MHeapRef(bitPattern: heapBits).unsafelyUnwrapped
-        while !stopped.load(ordering: .relaxed) {
-            guard heap.pointee.world.tryEnter() else { return }
-            var more = true
-            for _ in 0..<Self.batch where more { more = heap.sweepOne(nil) != nil }
+    private static func sweep(_ heap: MHeapRef, _ task: BackgroundTask) {
+        while !task.isStopped, heap.pointee.sweepDone.load(ordering: .acquiring) == 0 {
+            guard heap.pointee.world.tryEnter() else { return task.post(after: .milliseconds(pause)) }
+            let isCrowded = heap.pointee.world.runningCount > Processors.count
+            let hasMore = heap.sweepBatch(nil, spans: batch)
             heap.pointee.world.leave()
-            if !more { return }
+            if isCrowded, hasMore { return task.post(after: .milliseconds(pause)) }
         }
     }
 }

@@ -17,6 +17,13 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     ///
     /// - Source: Go 1.14 mgcsweep.go, (*mspan).sweep.
     package func sweep(_ span: MSpanRef, preserve: Bool, _ mutator: MutatorRef?) -> Bool {
+        var freed = FreedSpans()
+        sweep(span, preserve: preserve, into: &freed)
+        return free(&freed, mutator) > 0
+    }
+
+    /// The same, and if it is to go back to the heap, it goes to `freed`.
+    package func sweep(_ span: MSpanRef, preserve: Bool, into freed: inout FreedSpans) {
         let generation = sweepgen
         if span.state != .inUse || span.pointee.sweepgen.load(ordering: .acquiring) != generation &- 1 {
             fatal("sweeping a span that is not claimed", ("base", span.base),
@@ -32,8 +39,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             fatal("more objects marked than allocated", ("base", span.base), ("marked", UInt(live)),
                 ("allocated", UInt(span.pointee.allocCount)))
         }
-        let freed = span.pointee.allocCount - live
-        if freed > 0, pointee.configuration.debug.clobberFree { clobberUnmarked(span) }
+        let deadCount = span.pointee.allocCount - live
+        if deadCount > 0, pointee.configuration.debug.clobberFree { clobberUnmarked(span) }
         let wasFull = span.pointee.allocCount == span.pointee.elemCount
         span.pointee.allocCount = live
         guard let fresh = pointee.markBits.newMarkBits(elemCount: Int(span.pointee.elemCount), forSweep: true)
@@ -42,25 +49,22 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         span.pointee.gcmarkBits = fresh
         span.resetAllocation()
 
-        var returned = false
+        var isDead = false
         if sizeClass == 0 {
             span.pointee.needZero = span.pointee.needZero || live == 0
             span.pointee.sweepgen.store(generation, ordering: .releasing)
             if live == 0 {
                 pointee.statistics.largeFreeBytes.add(UInt64(span.pointee.elemSize))
                 pointee.statistics.largeFreeCount.add(1)
-                freeSpan(span, mutator)
-                returned = true
+                isDead = true
             }
-        } else if freed > 0 {
-            pointee.statistics.smallFreeCount(sizeClass).add(UInt64(freed))
-            returned = central(span.pointee.spanClass)
-                .freeSwept(span, preserve: preserve, wasFull: wasFull, mutator)
+        } else if deadCount > 0 {
+            pointee.statistics.smallFreeCount(sizeClass).add(UInt64(deadCount))
+            isDead = central(span.pointee.spanClass).freeSwept(span, preserve: preserve, wasFull: wasFull)
         } else {
             span.pointee.sweepgen.store(generation, ordering: .releasing)
         }
-        if !returned { pushSwept(span) }
-        return returned
+        if isDead { freed.add(span) } else { pushSwept(span) }
     }
 
     /// Makes sure that the span is swept, by whomever, before it returns.
@@ -90,28 +94,55 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         if pointee.sweepDone.load(ordering: .acquiring) != 0 { return nil }
         pointee.sweepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { pointee.sweepers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
-        while true {
+        var looks = Int.max
+        guard let span = takeUnswept(&looks) else { return nil }
+        var freed = FreedSpans()
+        sweep(span, preserve: false, into: &freed)
+        return freeForCredit(&freed, mutator)
+    }
+
+    /// Sweeps up to `count` unswept spans; those that go back to the heap do so together. Spans that somebody else has
+    /// swept are passed over, but not too many at a time. False when nothing is left.
+    package func sweepBatch(_ mutator: MutatorRef?, spans count: Int) -> Bool {
+        if pointee.sweepDone.load(ordering: .acquiring) != 0 { return false }
+        pointee.sweepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        defer { pointee.sweepers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+        var looks = 8 * count
+        var freed = FreedSpans()
+        for _ in 0..<count {
+            guard let span = takeUnswept(&looks) else { break }
+            sweep(span, preserve: false, into: &freed)
+            if freed.isFull { _ = freeForCredit(&freed, mutator) }
+        }
+        _ = freeForCredit(&freed, mutator)
+        return pointee.sweepDone.load(ordering: .relaxed) == 0
+    }
+
+    /// An unswept span, claimed; nil when there is none left, or `looks` did not suffice to find one.
+    private func takeUnswept(_ looks: inout Int) -> MSpanRef? {
+        while looks > 0 {
+            looks -= 1
             guard let span = MSpanRef(bitPattern: unsweptSpans.pop()) else {
                 pointee.sweepDone.store(1, ordering: .releasing)
                 return nil
             }
             // Not in use, or swept already (allocation or the reclaimer was faster): look further.
-            if span.state != .inUse { continue }
-            guard claim(span) else { continue }
-            let pages = span.pointee.pageCount
-            if sweep(span, preserve: false, mutator) {
-                pointee.reclaimCredit.wrappingAdd(pages, ordering: .relaxed)
-                return pages
-            }
-            return 0
+            if span.state == .inUse, claim(span) { return span }
         }
+        return nil
+    }
+
+    /// Frees the spans and leaves word for the reclaimer that it need not look for as many pages. Returns these.
+    private func freeForCredit(_ freed: inout FreedSpans, _ mutator: MutatorRef?) -> UInt {
+        let pages = free(&freed, mutator)
+        if pages > 0 { pointee.reclaimCredit.wrappingAdd(pages, ordering: .relaxed) }
+        return pages
     }
 
     /// Sweeps up to so many unswept spans, for a mutator that waits for the end of the sweep in bounded pieces.
     /// True when nothing is left, and nobody else is at a span either.
     package func sweepSome(_ mutator: MutatorRef?, spans count: Int) -> Bool {
-        var left = count
-        while left > 0, sweepOne(mutator) != nil { left -= 1 }
+        _ = sweepBatch(mutator, spans: count)
         return isSweepDone
     }
 

@@ -111,19 +111,7 @@ import Testing
         let reserved = memory.addressSpaceByteCount - empty
         #expect(reserved > 585 << 20 && reserved < 700 << 20)
         #expect(fixture.grow(0))
-        #expect(Self.residentByteCount(in: fixture.pages.tablesRange) < 100 << 10)
+        #expect(residentByteCount(in: fixture.pages.tablesRange) < 100 << 10)
         #expect(fixture.destroy() == 0)
-    }
-
-    /// Bytes of the range that are in memory.
-    private static func residentByteCount(in range: AddressRange) -> Int {
-        let pageByteCount = Int(OSMemory.pageByteCount)
-        let pageCount = Int(range.byteCount) / pageByteCount
-        let states = UnsafeMutablePointer<UInt8>.allocate(capacity: pageCount)
-        defer { states.deallocate() }
-        guard mincore(UnsafeMutableRawPointer(bitPattern: range.base), Int(range.byteCount), states) == 0 else {
-            return .max
-        }
-        return (0..<pageCount).count { states[$0] & 1 == 1 } * pageByteCount
     }
 }

@@ -21,7 +21,9 @@ final class HeapFixture {
         var configuration = HeapConfiguration()
         configuration.gcPercent = -1
         configuration.backgroundSweepers = 0
+        configuration.sweepBound = .proportional
         configuration.usesHugePages = false
+        configuration.scavengesInBackground = false
         change(&configuration)
         heap = try Heap(configuration)
         mutator = try heap.makeMutator(roots: roots)

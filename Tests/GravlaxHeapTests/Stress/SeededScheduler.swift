@@ -123,7 +123,11 @@ final class SeededScheduler {
     }
 
     private func sweep() {
-        for _ in 0..<1 + generator.below(4) where raw.sweepOne(nil) != nil {}
+        if generator.below(2) == 0 {
+            for _ in 0..<1 + generator.below(4) where raw.sweepOne(nil) != nil {}
+        } else {
+            _ = raw.sweepBatch(nil, spans: 1 + generator.below(40))
+        }
     }
 
     /// The first half of a sweeper's step: from here on the span is being swept.
