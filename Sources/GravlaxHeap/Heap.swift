@@ -88,7 +88,6 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         guard let block = memory.allocatePersistent(
             byteCount: UInt(MemoryLayout<MHeap>.stride), alignment: 64, statistic: metadata),
             let lock = HeapLock(rank: .heap, memory: memory, statistic: metadata),
-            let specialLock = HeapLock(rank: .specialRecords, memory: memory, statistic: metadata),
             let pages = PageAllocator(
                 memory: memory, lock: lock, metadata: metadata, released: counters.heapReleased)
         else { return nil }
@@ -105,30 +104,27 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let sweep1 = SweepBuffer(memory: memory, statistic: metadata),
             let markBits = MarkBitsArenas(memory: memory, statistic: counters.markBits),
             let stacks = WorkBufferStacks(memory: memory, statistic: counters.workBuffers),
-            let overflow = memory.allocatePersistent(byteCount: 64, alignment: 64, statistic: metadata),
+            let marks = memory.allocatePersistent(byteCount: 128, alignment: 64, statistic: metadata),
             let centrals = memory.allocatePersistent(
                 byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata),
+            let specials = Specials(memory: memory, statistic: metadata),
             let world = World(memory: memory, statistic: metadata),
             let events = EventStream(memory: memory, statistic: metadata),
             let latencies = HeapLatencies(memory: memory, statistic: metadata),
             let pools = memory.allocatePersistent(
-                byteCount: UInt(3 * MemoryLayout<FixedAllocator>.stride), alignment: 64, statistic: metadata),
+                byteCount: UInt(MemoryLayout<FixedAllocator>.stride), alignment: 64, statistic: metadata),
             let hints = memory.allocatePersistent(
                 byteCount: UInt(MemoryLayout<ArenaHints>.stride), alignment: 64, statistic: metadata)
         else { return refused() }
         let heap = block.bindMemory(to: MHeap.self, capacity: 1)
         // The pools and the hints stand apart from the heap's record: their methods change them as a whole.
-        let spans = pools.bindMemory(to: FixedAllocator.self, capacity: 3)
+        let spans = pools.bindMemory(to: FixedAllocator.self, capacity: 1)
         spans.initialize(to: FixedAllocator(
             recordByteCount: MSpan.recordByteCount, alignment: 64, memory: memory, statistic: counters.spanRecords,
             zeroing: false, context: UnsafeMutableRawPointer(heap)
         ) { context, record in
             context!.assumingMemoryBound(to: MHeap.self).recordSpan(record)
         })
-        for pool in 1...2 {
-            (spans + pool).initialize(to: FixedAllocator(
-                recordByteCount: MemoryLayout<Special>.stride, memory: memory, statistic: metadata))
-        }
         let arenaHints = hints.bindMemory(to: ArenaHints.self, capacity: 1)
         arenaHints.initialize(to: ArenaHints())
         heap.initialize(to: MHeap(
@@ -141,9 +137,11 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             allArenasAddress: Atomic(8), allArenasCount: Atomic(0), allArenasCapacity: 0,
             sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: arenaHints,
             scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
-            specialAllocators: SpecialAllocators(lock: specialLock, finalizers: spans + 1, profiles: spans + 2),
+            specials: specials,
             markBits: markBits,
-            work: MarkWork(stacks: stacks, overflow: overflow.bindMemory(to: Atomic<UInt32>.self, capacity: 1)),
+            work: MarkWork(
+                stacks: stacks, overflow: marks.bindMemory(to: Atomic<UInt32>.self, capacity: 1),
+                progress: (marks + 64).bindMemory(to: Atomic<UInt64>.self, capacity: 1)),
             world: world, events: events, latencies: latencies, sweepers: Atomic(0), pagesSwept: Atomic(0),
             reclaimIndex: Atomic(1 << 63), reclaimCredit: Atomic(0)))
         for index in 0..<SpanClass.count {

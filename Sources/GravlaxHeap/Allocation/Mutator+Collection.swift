@@ -16,6 +16,8 @@ extension Mutator {
             world.enter(state)
             state.prepareForSweep()
         }
+        // Whoever asked looks at `hasDueCalls` now.
+        state.withdrawPoll(.dueCalls)
         let due = state.pointee.poll.load(ordering: .relaxed) & PollReason.collect.rawValue != 0
         if due {
             state.withdrawPoll(.collect)
@@ -37,6 +39,7 @@ extension Mutator {
         heap.finishSweep(state)
         // Somebody else may still be at a span of this cycle. The next one cannot begin before we stop.
         while !state.pointee.heap.isSweepDone { sched_yield() }
+        if hasDueCalls { state.requestPoll(.dueCalls) }
         return true
     }
 
@@ -124,6 +127,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         releaseAll()
         returnPageCache()
         pointee.stalls.move(to: pointee.heap.pointee.latencies.stalls)
+        returnSpecials(pointee.specialStockCount)
     }
 
     /// Gives the page cache and the span records back.

@@ -13,6 +13,8 @@ package struct PollReason: OptionSet, Sendable {
     package static let stop = PollReason(rawValue: 1)
     /// A cycle is due.
     package static let collect = PollReason(rawValue: 2)
+    /// Finalizers or cleanups are due.
+    package static let dueCalls = PollReason(rawValue: 4)
 }
 
 /// The state behind a `Mutator`, in system memory. Owned by the mutator's
@@ -38,6 +40,9 @@ package struct PollReason: OptionSet, Sendable {
     package var pageCache: PageCache
     package let spanRecords: UnsafeMutablePointer<UInt>
     package var spanRecordCount: Int
+    /// Records for specials, taken from the pool ahead of need.
+    package var specialStock: SpecialRef?
+    package var specialStockCount: Int
     /// The sweep generation for which this mutator's cache was last flushed.
     package var flushGeneration: UInt32
     /// Slow allocations until `stress` starts a cycle.
@@ -106,7 +111,8 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         state.initialize(to: MutatorState(
             poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0,
             tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
-            pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, flushGeneration: heap.sweepgen,
+            pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, specialStock: nil, specialStockCount: 0,
+            flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), stalls: stalls,
             assistCharge: 0, sweepCharge: 0, lockCharge: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))

@@ -63,7 +63,23 @@ extension UnsafeMutablePointer where Pointee == UInt64 {
     }
 }
 
+extension Mutator {
+    /// Keeps what a word refers to alive through the mark in progress, if there is one: for a reference that this
+    /// mutator's roots got from anywhere but the heap and its own roots.
+    @inlinable @inline(__always)
+    public func shade(_ word: UInt64) {
+        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.recordShade(word) }
+    }
+}
+
 extension UnsafeMutablePointer where Pointee == MutatorState {
+    @usableFromInline @inline(never)
+    package func recordShade(_ word: UInt64) {
+        if pointee.barrierCount == MutatorState.barrierCapacity { flushBarrier() }
+        pointee.barrierBuffer[pointee.barrierCount] = word
+        pointee.barrierCount = pointee.barrierCount + 1
+    }
+
     @usableFromInline @inline(never)
     package func storeSlow(_ word: UInt64, _ slot: UnsafeMutablePointer<UInt64>) {
         recordStore(word, slot)

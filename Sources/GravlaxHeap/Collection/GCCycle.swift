@@ -159,6 +159,7 @@ extension Heap {
     /// World stopped, everything swept.
     package func beginMarking() {
         raw.clearPageMarks()
+        raw.beginSpecialMarking()
         raw.pointee.marking.store(1, ordering: .relaxed)
     }
 
@@ -170,6 +171,7 @@ extension Heap {
             // The next piece of a tiny block must not be handed out of freed memory (INV-20).
             if mutator.pointee.tiny != 0, !raw.isDisabled(.tinyBlockMarking) { worker.pointee.mark(address: mutator.pointee.tiny) }
         }
+        for job in 0..<raw.specialRootJobCount { raw.markSpecialRoots(job: job, worker) }
     }
 
     /// Nothing is grey any more: drops what is keyed by the dead.

@@ -18,6 +18,8 @@ package struct MarkWork {
     /// Set when no buffer could be had: some marked object may be neither scanned nor queued, so that all marked objects
     /// are scanned again before marking ends.
     package let overflow: UnsafeMutablePointer<Atomic<UInt32>>
+    /// Rises whenever objects were marked, before those who marked them step aside. Relaxed.
+    package let progress: UnsafeMutablePointer<Atomic<UInt64>>
 }
 
 /// The local buffer of grey objects: a stack of addresses, exchanged as a whole with those that all workers share.
@@ -169,6 +171,11 @@ package struct MarkWorker {
         if !stack.push(address) { fatal("no buffer is left to mark with") }
     }
 
+    /// Greys what the object at `object`, the start of it, refers to, and not the object.
+    package mutating func scanReferents(of object: UInt, _ span: MSpanRef) {
+        if !span.pointee.spanClass.noscan { Self.scanPiece(object, span, heap, encoding, &stack) }
+    }
+
     /// Looks at up to `units` grey objects or pieces. False when nothing was left.
     ///
     /// - Source: Go 1.14 mgcmark.go, gcDrainN, greyobject and scanobject; the ring is this heap's own.
@@ -186,6 +193,7 @@ package struct MarkWorker {
             self.stack = stack
             ringPosition = position
             self.pageMarked = pageMarked
+            if self.scannedBytes != scannedBytes { heap.pointee.work.progress.add(1) }
             self.scannedBytes = scannedBytes
         }
         var rest = units
@@ -310,6 +318,7 @@ package struct MarkWorker {
         if entry & pieceTag != 0 { return stack.overflow.pointee.store(1, ordering: .relaxed) }
         guard let (_, span, index) = heap.findObject(entry), span.setMarked(index) else { return }
         stack.unqueuedBytes &+= UInt64(span.pointee.elemSize)
+        heap.pointee.work.progress.add(1)
         heap.setPageMark(span)
         if !span.pointee.spanClass.noscan { stack.overflow.pointee.store(1, ordering: .relaxed) }
     }

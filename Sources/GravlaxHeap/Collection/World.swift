@@ -150,6 +150,9 @@ package struct World {
         }
     }
 
+    /// Has all mutators come to a safepoint soon.
+    func requestPoll(_ reason: PollReason) { lock.withLock { forEachMutator { $0.requestPoll(reason) } } }
+
     /// A sweeper's way in: false, without waiting, while the world is stopped.
     func tryEnter() -> Bool {
         lock.withLock {

@@ -12,6 +12,7 @@ extension HeapVerifier {
             (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?
                 .visitRoots(RootVisitor(tracer: reachable))
         }
+        reachFromSpecials(survey, reachable)
         reachable.trace()
         findings = reachable.findings
         let tiny = Set(survey.mutators.map { $0.pointee.tiny })
@@ -126,18 +127,21 @@ final class ReachableSet {
 
     /// Everything that what waits leads to.
     func trace() {
-        while let object = waiting.popLast() {
-            guard let (base, span, _) = heap.findObject(object) else { continue }
-            var at = base
-            let end = base + span.pointee.elemSize
-            while at < end {
-                let bits = bitmapBits(at)
-                if bits & 0b10 == 0 { break }
-                if bits & 0b01 != 0 {
-                    reach(UnsafePointer<UInt64>(bitPattern: at)!.pointee, holder: base, slot: at)
-                }
-                at += 8
+        while let object = waiting.popLast() { reachReferents(of: object) }
+    }
+
+    /// What the object that `address` points into refers to, not the object.
+    func reachReferents(of address: UInt) {
+        guard let (base, span, _) = heap.findObject(address), !span.pointee.spanClass.noscan else { return }
+        var at = base
+        let end = base + span.pointee.elemSize
+        while at < end {
+            let bits = bitmapBits(at)
+            if bits & 0b10 == 0 { break }
+            if bits & 0b01 != 0 {
+                reach(UnsafePointer<UInt64>(bitPattern: at)!.pointee, holder: base, slot: at)
             }
+            at += 8
         }
     }
 

@@ -1,5 +1,5 @@
-// Span records: what their fields say about each other, the bits against the
-// counts, and the specials.
+// Span records: what their fields say about each other, and the bits against the
+// counts.
 
 import Synchronization
 
@@ -136,33 +136,6 @@ extension HeapVerifier {
                 bits &= bits - 1
             }
             first += 64
-        }
-    }
-
-    /// Specials in order, each at the start of an allocated object.
-    private func checkSpecials(_ span: MSpanRef, _ findings: inout Findings) {
-        findings.expect(
-            span.pointee.specialLock.load(ordering: .relaxed) == 0, "\(name(span)): the lock of its specials is held")
-        var last: (offset: UInt16, kind: UInt8)?
-        var next = span.pointee.specials
-        while let special = next {
-            let here = (offset: special.pointee.offset, kind: special.pointee.kind.rawValue)
-            let object = span.base + UInt(here.offset)
-            if let last {
-                findings.expect(last < here, "\(name(span)): the special at offset \(here.offset) is out of order")
-            }
-            if object >= span.pointee.limit {
-                findings.add("\(name(span)): the special at offset \(here.offset) lies outside it")
-            } else {
-                let index = span.objectIndex(of: object)
-                findings.expect(
-                    span.base + index * span.pointee.elemSize == object,
-                    "\(name(span)): the special at offset \(here.offset) is not at the start of an object")
-                findings.expect(
-                    !span.isFree(index), "object \(hex(object)) has a special and is not allocated")
-            }
-            last = here
-            next = special.pointee.next
         }
     }
 

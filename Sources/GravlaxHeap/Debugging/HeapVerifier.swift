@@ -33,6 +33,7 @@ package struct HeapVerifier {
         checkMutators(survey, afterMark: afterMark, &findings)
         checkPages(survey, &findings)
         checkSweepBuffers(survey, afterMark: afterMark, &findings)
+        checkSpecialCounts(survey, &findings)
         checkStatistics(survey, &findings)
         if afterMark { checkMarks(survey, &findings) }
         return findings.sentences

@@ -24,6 +24,8 @@ import Synchronization
     @usableFromInline package var pageInUse: UnsafeMutablePointer<Atomic<UInt8>>
     /// A bit for the first page of each span with a marked object (INV-17). Cleared at the start of a cycle.
     @usableFromInline package var pageMarks: UnsafeMutablePointer<Atomic<UInt8>>
+    /// A bit for the first page of each span that has specials. Changed under the span's `specialLock`, or by its sweeper.
+    @usableFromInline package var pageSpecials: UnsafeMutablePointer<Atomic<UInt8>>
     package let base: UInt
     /// Keeps `zeroedBase`, which changes as the heap grows, off the cache line that allocation and marking read.
     private let padding: (UInt, UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0, 0)
@@ -34,7 +36,7 @@ import Synchronization
     static let spansBytes = HeapConstants.pagesPerArena * 8
     static let pageBitBytes = HeapConstants.pagesPerArena / 8
     /// Bytes of the block that holds the record and all its arrays.
-    static let blockBytes: UInt = UInt(bitmapBytes + spansBytes + 2 * pageBitBytes + 4096)
+    static let blockBytes: UInt = UInt(bitmapBytes + spansBytes + 3 * pageBitBytes + 4096)
 }
 
 /// The index of an arena: address / 64 MiB.
@@ -60,17 +62,19 @@ extension UnsafeMutablePointer where Pointee == HeapArena {
         let spans = bitmap + HeapArena.bitmapBytes
         let inUse = spans + HeapArena.spansBytes
         let marks = inUse + HeapArena.pageBitBytes
+        let specials = marks + HeapArena.pageBitBytes
         let record = block.bindMemory(to: HeapArena.self, capacity: 1)
         record.initialize(to: HeapArena(
             bitmap: bitmap.bindMemory(to: Atomic<UInt64>.self, capacity: HeapArena.bitmapBytes / 8),
             spans: spans.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.pagesPerArena),
             pageInUse: inUse.bindMemory(to: Atomic<UInt8>.self, capacity: HeapArena.pageBitBytes),
             pageMarks: marks.bindMemory(to: Atomic<UInt8>.self, capacity: HeapArena.pageBitBytes),
+            pageSpecials: specials.bindMemory(to: Atomic<UInt8>.self, capacity: HeapArena.pageBitBytes),
             base: base, zeroedBase: Atomic(0)))
         return record
     }
 
-    /// Where the bit of the page at `address` stands in `pageInUse` and `pageMarks`.
+    /// Where the bit of the page at `address` stands in `pageInUse`, `pageMarks` and `pageSpecials`.
     ///
     /// - Source: Go 1.14 mheap.go, pageIndexOf.
     @inlinable @inline(__always)

@@ -61,7 +61,7 @@ import Synchronization
     package let centrals: UnsafeMutableRawPointer
     /// Span records. Under `lock`.
     package let spanAllocator: UnsafeMutablePointer<FixedAllocator>
-    package let specialAllocators: SpecialAllocators
+    package let specials: Specials
     package let markBits: MarkBitsArenas
     package let work: MarkWork
     package let world: World

@@ -81,6 +81,8 @@ import Synchronization
     package var manualFreeList: UInt
     /// Specials sorted by offset, then kind. Under `specialLock`.
     package var specials: UnsafeMutablePointer<Special>?
+    /// The last of them. Under `specialLock`.
+    package var lastSpecial: UnsafeMutablePointer<Special>?
     package let specialLock: Atomic<UInt32>
 
     /// Objects without pointers that are larger are cleared one by one, and only if their user asks for it. In bytes.
@@ -136,6 +138,7 @@ extension UnsafeMutablePointer where Pointee == MSpan {
         pointee.gcmarkBits = nil
         pointee.manualFreeList = 0
         pointee.specials = nil
+        pointee.lastSpecial = nil
         pointee.specialLock.store(0, ordering: .relaxed)
         setState(.dead)
     }

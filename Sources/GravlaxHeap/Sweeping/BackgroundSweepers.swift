@@ -39,6 +39,7 @@ final class BackgroundSweepers: Sendable {
             let isCrowded = heap.pointee.world.runningCount > Processors.count
             let hasMore = heap.sweepBatch(nil, spans: batch)
             heap.pointee.world.leave()
+            if heap.pointee.specials.due.count != 0 { heap.pointee.world.requestPoll(.dueCalls) }
             if isCrowded, hasMore { return task.post(after: .milliseconds(pause)) }
         }
     }

@@ -50,10 +50,10 @@ final class Patient {
         roots.words = words
         cached = raw.spanOf(UInt(bitPattern: object))!
         stack = mutator.allocateStack(byteCount: 3 * 8192)!
-        for kind in SpecialKind.allCases {
-            _ = raw.addSpecial(kind, to: partial.base, payload: 1, mutator.state)
-        }
-        _ = raw.addSpecial(.profile, to: partial.base + 112, payload: 1, mutator.state)
+        let first = UnsafeMutableRawPointer(bitPattern: partial.base)!
+        _ = mutator.addFinalizer(first, function: words[0])
+        _ = mutator.addNativeCleanup(first, payload: 1)
+        _ = mutator.addNativeCleanup(first + 112, payload: 1)
     }
 
     func violations(afterMark: Bool = false) -> [String] { HeapVerifier(raw).violations(afterMark: afterMark) }

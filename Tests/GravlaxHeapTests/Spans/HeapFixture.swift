@@ -36,6 +36,7 @@ final class HeapFixture {
     var state: MutatorRef { mutator.state }
     var counters: HeapCounters { raw.pointee.statistics }
     var statistics: HeapStatistics { heap.statistics }
+    var ledger: FinalizationLedger { heap.finalizationLedger }
 
     func makeMutator() throws -> Mutator { try heap.makeMutator(roots: roots) }
 

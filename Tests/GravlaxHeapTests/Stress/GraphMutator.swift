@@ -128,7 +128,7 @@ final class GraphMutator {
         let heap = mutator.state.pointee.heap
         let state = heap.spanOf(object.address)!.pointee.sweepgen.load(ordering: .acquiring)
         if !mayWait, state == heap.sweepgen &- 1 { return }
-        let kind = SpecialKind.allCases.randomElement(using: &generator)!
+        let kind = SpecialKind.profile
         if object.specials[kind] != nil, generator.isOne(in: 2) {
             shadow.removeSpecial(kind, from: number, mutator)
         } else {

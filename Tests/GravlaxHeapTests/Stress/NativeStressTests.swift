@@ -99,8 +99,7 @@ private final class Shared: @unchecked Sendable {
         #expect(statistics.objects == 0)
         #expect(statistics.heapInUse == 0)
         #expect(statistics.stacksInUse == 0)
-        #expect(heap.raw.pointee.specialAllocators.finalizers.pointee.inUseByteCount == 0)
-        #expect(heap.raw.pointee.specialAllocators.profiles.pointee.inUseByteCount == 0)
+        #expect(heap.raw.pointee.specials.pool.takenCount == 0)
         #expect(HeapVerifier(heap.raw).violations(afterMark: false) == [])
         keeper.close()
     }

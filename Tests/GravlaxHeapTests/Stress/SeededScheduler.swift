@@ -267,10 +267,8 @@ final class SeededScheduler {
         if statistics.heapMarked != byteCount {
             shadow.fail("\(statistics.heapMarked) bytes were marked, reachable are \(byteCount)")
         }
-        let pools = raw.pointee.specialAllocators
-        let records = [pools.finalizers, pools.profiles].reduce(0) {
-            $0 + Int($1.pointee.inUseByteCount / $1.pointee.recordByteCount)
-        }
+        // Reading the statistics returned all stocks.
+        let records = raw.pointee.specials.pool.takenCount
         if records != shadow.specialCount { shadow.fail("\(records) specials, reachable objects have \(shadow.specialCount)") }
     }
 }

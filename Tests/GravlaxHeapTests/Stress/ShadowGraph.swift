@@ -127,7 +127,7 @@ final class ShadowGraph {
     func addSpecial(_ kind: SpecialKind, to number: UInt64, payload: UInt64, _ mutator: Mutator) {
         let object = objects[number]!
         let had = object.specials[kind] != nil
-        let added = mutator.state.pointee.heap.addSpecial(kind, to: object.address, payload: payload, mutator.state)
+        let added = mutator.state.pointee.heap.addSpecial(kind, to: object.address, payload: payload, mutator.state) == .registered
         if added && had { fail("object \(number) got a second special of one kind") }
         if added { objects[number]!.specials[kind] = payload }
     }

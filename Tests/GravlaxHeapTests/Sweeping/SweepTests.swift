@@ -124,7 +124,7 @@ import Testing
         other.enterOutside()
         scene.cycle(flushFirst: false)
         #expect(scene.state(span) == 1)
-        #expect(scene.raw.addSpecial(.profile, to: UInt(bitPattern: object), payload: 7, scene.mutator.state))
+        #expect(scene.raw.addSpecial(.profile, to: UInt(bitPattern: object), payload: 7, scene.mutator.state) == .registered)
         #expect(scene.state(span) == 0)
         #expect(span.pointee.allocCount == 1)
         // What it caches next is swept, and the dead slot is free again.
@@ -158,15 +158,15 @@ import Testing
         let dead = try scene.object()
         scene.keep(kept)
         for object in [kept, dead] {
-            for kind in SpecialKind.allCases {
-                #expect(scene.raw.addSpecial(kind, to: UInt(bitPattern: object), payload: 1, scene.mutator.state))
+            for kind in [SpecialKind.profile, .native] {
+                #expect(scene.raw.addSpecial(kind, to: UInt(bitPattern: object), payload: 1, scene.mutator.state) == .registered)
             }
         }
         scene.mutator.collect()
-        let pools = scene.raw.pointee.specialAllocators
-        for pool in [pools.finalizers, pools.profiles] {
-            #expect(pool.pointee.inUseByteCount == pool.pointee.recordByteCount)
-        }
+        #expect(scene.mutator.takeNativeCleanup() == 1)
+        #expect(scene.mutator.takeNativeCleanup() == nil)
+        _ = scene.mutator.readStatistics()
+        #expect(scene.raw.pointee.specials.pool.takenCount == 2)
         scene.mutator.close()
     }
 
