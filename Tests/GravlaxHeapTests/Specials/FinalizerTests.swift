@@ -279,6 +279,18 @@ import Testing
         #expect(scene.violations == [])
     }
 
+    @Test func aFinalizerOnAFreeObjectIsFatalUnderVerify() async {
+        await #expect(processExitsWith: .failure) {
+            let fixture = try HeapFixture { $0.debug.verify = true }
+            let kept = try fixture.allocate(Scene.node)
+            let dead = try fixture.allocate(Scene.node)
+            fixture.roots.words = [UInt64(kept)]
+            _ = fixture.mutator.readStatistics()
+            fixture.mutator.collect()
+            _ = fixture.mutator.addFinalizer(UnsafeMutableRawPointer(bitPattern: dead)!, function: 0)
+        }
+    }
+
     /// A refusal at any call of many registrations leaves an object without a finalizer, and the heap sound.
     @Test func aRefusedRegistrationChangesNothing() throws {
         let scene = try Scene()
