@@ -4,7 +4,7 @@ package enum ArgumentLine {
     /// Gives a plain `--stats` its value, and puts `--` before the file of `run`: what follows the file belongs to
     /// the program, options included.
     package static func normalized(_ arguments: [String]) -> [String] {
-        let optionsWithValues = ["-e", "--evaluate", "--diagnostics", "--memory-limit", "--gc-percent"]
+        let optionsWithValues = ["-e", "--evaluate", "--diagnostics", "--memory-limit", "--gc-percent", "--trace"]
         var result: [String] = []
         var command: String?
         var index = 0

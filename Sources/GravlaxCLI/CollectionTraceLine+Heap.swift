@@ -3,6 +3,13 @@
 
 import GravlaxHeap
 
+extension TraceLines {
+    /// The lines of one collection.
+    func text(of cycle: CycleReport) -> String {
+        gctrace ? CollectionTraceLine(cycle).text : ""
+    }
+}
+
 extension CollectionTraceLine {
     package init(_ cycle: CycleReport) {
         let elapsed = max(cycle.endNanoseconds, 1)

@@ -3,8 +3,30 @@
 import ArgumentParser
 import Glibc
 
-package struct CollectorSettings: Equatable {
+/// Which lines about collections go to standard error.
+package struct TraceLines: Equatable {
     package var gctrace = false
+    package var gcpacertrace = false
+    package var scavtrace = false
+
+    package init(gctrace: Bool = false, gcpacertrace: Bool = false, scavtrace: Bool = false) {
+        self.gctrace = gctrace
+        self.gcpacertrace = gcpacertrace
+        self.scavtrace = scavtrace
+    }
+
+    /// Those of either.
+    static func | (left: TraceLines, right: TraceLines) -> TraceLines {
+        TraceLines(
+            gctrace: left.gctrace || right.gctrace, gcpacertrace: left.gcpacertrace || right.gcpacertrace,
+            scavtrace: left.scavtrace || right.scavtrace)
+    }
+
+    var isEmpty: Bool { self == TraceLines() }
+}
+
+package struct CollectorSettings: Equatable {
+    package var traceLines = TraceLines()
     package var verify = false
     /// Collect at every n-th allocation; 0 is off.
     package var stress = 0
@@ -21,14 +43,17 @@ package struct CollectorSettings: Equatable {
                 throw ValidationError("GRAVLAX_GC: '\(entry)' is not of the form name=number")
             }
             switch parts[0] {
-            case "gctrace": gctrace = value != 0
+            case "gctrace": traceLines.gctrace = value != 0
+            case "gcpacertrace": traceLines.gcpacertrace = value != 0
+            case "scavtrace": traceLines.scavtrace = value != 0
             case "verify": verify = value != 0
             case "stress": stress = value
             case "clobberfree": clobberFree = value != 0
             case "stw": stopTheWorld = value != 0
             default:
                 throw ValidationError(
-                    "GRAVLAX_GC: unknown mode '\(parts[0])'; there are gctrace, verify, stress, clobberfree, stw")
+                    "GRAVLAX_GC: unknown mode '\(parts[0])'; there are gctrace, gcpacertrace, scavtrace, verify, "
+                        + "stress, clobberfree, stw")
             }
         }
     }

@@ -14,8 +14,8 @@ struct GravlaxCommand: ParsableCommand {
             Exit codes: 64 bad usage, 65 compile error, 66 unreadable file, 70 runtime error, \
             74 unwritable output.
 
-            Environment: GRAVLAX_GC=gctrace=1,verify=1,stress=N,clobberfree=1,stw=1 (any of them) sets \
-            the collector's debug modes; NO_COLOR switches colours off.
+            Environment: GRAVLAX_GC=gctrace=1,gcpacertrace=1,scavtrace=1,verify=1,stress=N,clobberfree=1,\
+            stw=1 (any of them) sets the collector's debug modes; NO_COLOR switches colours off.
             """,
         version: "0.1.0",
         subcommands: [RunCommand.self, CheckCommand.self, DisassembleCommand.self])

@@ -8,6 +8,7 @@ extension MemorySettings {
         var configuration = HeapConfiguration(encoding: Value.encoding)
         configuration.budget = memoryLimit
         configuration.gcPercent = gcPercent
+        configuration.measuresStalls = statistics != nil
         configuration.debug.verify = settings.verify
         configuration.debug.stress = settings.stress
         configuration.debug.clobberFree = settings.clobberFree

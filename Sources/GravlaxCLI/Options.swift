@@ -24,6 +24,17 @@ struct MemoryOptions: ParsableArguments {
     @Flag(help: "Print a line for each collection on standard error, as Go's gctrace=1 does.")
     var gctrace = false
 
+    @Flag(help: "Print what paces collections on standard error, as Go's gcpacertrace=1 does.")
+    var gcpacertrace = false
+
+    @Flag(help: "Print what is given back to the system on standard error, as Go's scavtrace=1 does.")
+    var scavtrace = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Write what the collector does to a file that Perfetto and chrome://tracing open.", valueName: "file"))
+    var trace: String?
+
     @Option(
         help: ArgumentHelp(
             "Never use more heap memory than this: bytes, or with KiB, MiB, GiB.", valueName: "size"))
@@ -37,14 +48,18 @@ struct MemoryOptions: ParsableArguments {
 
     var settings: MemorySettings {
         MemorySettings(
-            statistics: statistics, gctrace: gctrace, memoryLimit: memoryLimit?.byteCount, gcPercent: gcPercent.value)
+            statistics: statistics,
+            traceLines: TraceLines(gctrace: gctrace, gcpacertrace: gcpacertrace, scavtrace: scavtrace), trace: trace,
+            memoryLimit: memoryLimit?.byteCount, gcPercent: gcPercent.value)
     }
 }
 
 /// What `MemoryOptions` says. The defaults are those of the options.
 struct MemorySettings {
     var statistics: StatisticsFormat?
-    var gctrace = false
+    var traceLines = TraceLines()
+    /// Path of the file for a trace; nil is none.
+    var trace: String?
     /// In bytes; nil is none.
     var memoryLimit: UInt64?
     /// -1 is off.

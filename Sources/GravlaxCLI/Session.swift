@@ -11,6 +11,7 @@ final class Session {
     private let interpreter: Interpreter
     private let memory: MemorySettings
     private let diagnostics: DiagnosticsOptions.Style
+    private let trace: TraceOutput?
     private var lineCount = 0
 
     init(memory: MemorySettings, diagnostics: DiagnosticsOptions.Style) throws {
@@ -22,21 +23,22 @@ final class Session {
                 configuration: memory.heapConfiguration(settings: settings),
                 flushesLines: StandardStream.output.isTerminal,
                 output: { StandardStream.output.write($0) })
-            if memory.gctrace || settings.gctrace {
-                interpreter.heap.onCycle = { StandardStream.error.write(CollectionTraceLine($0).text) }
-            }
         } catch {
             // Of the heap or of what the interpreter needs in it: the one reason is memory.
             throw failure("cannot start: not enough memory", exitCode: 70)
         }
+        let lines = memory.traceLines | settings.traceLines
+        if !lines.isEmpty { interpreter.heap.onCycle = { StandardStream.error.write(lines.text(of: $0)) } }
+        let heap = interpreter.heap
+        trace = try memory.trace.map { try TraceOutput(path: $0, of: heap) }
     }
 
-    /// Compiles and runs a program, then prints the statistics that were asked for.
+    /// Compiles and runs a program, then writes the trace and prints the statistics that were asked for.
     ///
     /// - Throws: `ExitCode` 65 or 70, after the errors have been reported.
     func runProgram(name: String, bytes: [UInt8]) throws {
         let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames)
-        defer { printStatistics() }
+        defer { report() }
         reportCallbackErrors(name: name, bytes: bytes)
         do {
             try interpreter.run(program)
@@ -74,6 +76,11 @@ final class Session {
 
     func finish() {
         interpreter.flush()
+        report()
+    }
+
+    private func report() {
+        trace?.finish(interpreter.heap)
         printStatistics()
     }
 

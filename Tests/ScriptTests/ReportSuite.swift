@@ -93,7 +93,7 @@ struct ReportSuite {
 
     @Test func debugModes() throws {
         let settings = try CollectorSettings(environmentValue: "gctrace=1,verify=1,stress=7,clobberfree=1,stw=0")
-        #expect(settings.gctrace && settings.verify && settings.clobberFree && !settings.stopTheWorld)
+        #expect(settings.traceLines == TraceLines(gctrace: true) && settings.verify && settings.clobberFree && !settings.stopTheWorld)
         #expect(settings.stress == 7)
     }
 }

@@ -116,6 +116,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             let began = beginSlowAllocation()
             let isRefilled = refill(spanClass)
             endSlowAllocation(began)
+            pointee.heap.sampleCounters()
             guard isRefilled else { return nil }
             span = pointee.cache[Int(spanClass.rawValue)]
             requestCycleIfDue()
@@ -222,6 +223,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         counters.heapLive.add(UInt64(bytes))
         counters.largeAllocBytes.add(UInt64(bytes))
         counters.largeAllocCount.add(1)
+        heap.sampleCounters()
         if heap.isMarking { heap.blacken(span.base) }
         requestCycleIfDue()
         if heap.pointee.configuration.debug.stress > 0 { noteStress(nil) }

@@ -22,8 +22,10 @@ package struct EventStream: @unchecked Sendable {
         let memory = Atomic<UInt>(0)
         /// Mutators that have a track. Relaxed.
         let mutatorCount = Atomic<Int>(0)
+        /// When the counters were sampled last. Relaxed.
+        let lastSample = Atomic<UInt64>(0)
         /// Keeps `next`, which every producer changes, off the cache line that everybody reads.
-        private let padding: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
+        private let padding: (UInt, UInt, UInt) = (0, 0, 0)
         /// Tickets handed out.
         let next = Atomic<UInt64>(0)
     }
@@ -111,6 +113,20 @@ package struct EventStream: @unchecked Sendable {
         _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0
     ) {
         if _slowPath(isOn) { add(kind, track, monotonicNanoseconds(), 0, a, b, c, d) }
+    }
+
+    /// A sample of counters, now; unless the last one is younger than `interval` nanoseconds.
+    @inline(never)
+    func sample(interval: UInt64, _ counters: HeapCounters) {
+        let now = monotonicNanoseconds()
+        let last = record.pointee.lastSample.load(ordering: .relaxed)
+        // Several that come at once leave it to one of them.
+        if now &- last < interval
+            || !record.pointee.lastSample.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+        { return }
+        add(
+            .counters, .heap, now, 0, counters.heapLive.value, counters.nextGC.value, counters.heapInUse.byteCount,
+            counters.heapReleased.byteCount)
     }
 
     @inline(never)

@@ -77,6 +77,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             return undo(span, base: base, pageCount: pageCount, scavenged: scavenged, mutator)
         }
         publish(span, hasScavenged: scavenged > 0, purpose)
+        noteSpan(.spanAllocation, span, mutator)
         return span
     }
 
@@ -253,6 +254,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     }
 
     private func giveBackPages(_ span: MSpanRef, _ mutator: MutatorRef?) {
+        noteSpan(.spanFree, span, mutator)
         pointee.pages.free(base: span.base, pageCount: span.pointee.pageCount)
         span.setState(.dead)
         freeSpanRecord(span, mutator)

@@ -31,6 +31,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             guard pointee.pages.grow(base: pointee.curArenaBase, byteCount: bytes) else { return false }
             pointee.curArenaBase = pointee.curArenaBase + bytes
             preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
+            pointee.events.instant(.growth, .heap, UInt64(bytes))
             scavengeForGrowth(bytes)
             return true
         }
@@ -46,6 +47,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         adopt(new)
         preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
+        pointee.events.instant(.growth, .heap, UInt64(grown))
         scavengeForGrowth(grown)
         return true
     }
