@@ -47,7 +47,7 @@ public struct ChromeTraceWriter {
         text.write(identifier(track))
         text.write(",\"args\":{\"name\":\"")
         text.write(track.kind.title)
-        if track.kind != .heap {
+        if !track.kind.isSingle {
             text.write(" ")
             text.write(UInt64(track.number + 1))
         }

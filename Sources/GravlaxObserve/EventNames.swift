@@ -10,8 +10,12 @@ extension EventTrack.Kind {
         case .marker: "mark worker"
         case .sweeper: "sweeper"
         case .scavenger: "scavenger"
+        case .pages: "page heap"
         }
     }
+
+    /// Whether there is one such track only.
+    var isSingle: Bool { self == .heap || self == .pages || self == .scavenger }
 }
 
 extension TraceRow {

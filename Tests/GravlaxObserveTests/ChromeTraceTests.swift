@@ -141,8 +141,9 @@ struct ChromeTraceTests {
                 (random(4), random(40), random(1 << 40), random(9))))
         }
         for _ in 0..<100 {
-            let kind = EventTrack.Kind.allCases[Int(random(5))]
-            act(kind == .heap ? .heap : EventTrack(kind, Int(random(2))), depth: 0)
+            let kind = EventTrack.Kind.allCases[Int(random(6))]
+            let isOneOfMany = [.mutator, .marker, .sweeper].contains(kind)
+            act(EventTrack(kind, isOneOfMany ? Int(random(2)) : 0), depth: 0)
         }
         let file = try trace(events)
         let stops = events.count { $0.kind == .stop }

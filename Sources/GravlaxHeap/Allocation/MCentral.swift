@@ -44,7 +44,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         let heap = pointee.heap
         let sizeClass = pointee.spanClass.sizeClass
         let spanBytes = UInt(sizeClass.pageCount) << UInt(HeapConstants.pageShift)
-        var charge = heap.sweepCharge(pageCount: UInt(sizeClass.pageCount))
+        var charge = heap.sweepCharge(pageCount: UInt(sizeClass.pageCount), payer: mutator)
         heap.deductSweepCredit(spanBytes: spanBytes, callerSweepPages: 0, &charge)
         guard let span = takeListed(mutator, &charge) ?? growSpan(mutator, &charge) else { return nil }
         if !span.hasFree { fatal("a span to allocate from is full", ("base", span.base)) }
@@ -67,7 +67,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             empty.insertBack(span)
             pointee.lock.unlock()
             if unswept {
-                _ = pointee.heap.sweep(span, preserve: true, mutator)
+                mutator.sweepForAllocation(span)
                 charge.pay(spans: 1)
             }
             if span.hasFree { return span }
@@ -87,7 +87,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             empty.remove(span)
             empty.insertBack(span)
             pointee.lock.unlock()
-            _ = pointee.heap.sweep(span, preserve: true, mutator)
+            mutator.sweepForAllocation(span)
             if span.hasFree { return span }
             tries -= 1
             charge.pay(spans: 1)

@@ -210,7 +210,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         let heap = pointee.heap
         let pages = UInt(byteCount + HeapConstants.pageSize - 1) >> UInt(HeapConstants.pageShift)
         let bytes = pages << UInt(HeapConstants.pageShift)
-        var charge = heap.sweepCharge(pageCount: pages)
+        var charge = heap.sweepCharge(pageCount: pages, payer: self)
         heap.deductSweepCredit(spanBytes: bytes, callerSweepPages: pages, &charge)
         guard let span = heap.alloc(pages, SpanClass(.large, noscan: noscan), needZero: zeroed, self, &charge) else {
             return nil

@@ -13,11 +13,25 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     package func charge(_ cause: StallCause, _ nanoseconds: UInt64) {
         if nanoseconds == 0 { return }
         switch cause {
-        case .assist: pointee.assistCharge = pointee.assistCharge &+ nanoseconds
-        case .sweep: pointee.sweepCharge = pointee.sweepCharge &+ nanoseconds
-        case .lock: pointee.lockCharge = pointee.lockCharge &+ nanoseconds
+        case .assist: pointee.assistStall = pointee.assistStall &+ nanoseconds
+        case .sweep: pointee.sweepStall = pointee.sweepStall &+ nanoseconds
+        case .lock: pointee.lockStall = pointee.lockStall &+ nanoseconds
         // Stops happen between allocations: each is counted for itself.
         case .stop: pointee.stalls[.stop].record(nanoseconds)
+        }
+    }
+
+    /// Sweeps a span for an allocation that may get memory of it.
+    func sweepForAllocation(_ span: MSpanRef) {
+        let heap = pointee.heap
+        let pages = UInt64(span.pointee.pageCount)
+        let began = monotonicNanoseconds()
+        _ = heap.sweep(span, preserve: true, self)
+        let ended = monotonicNanoseconds()
+        charge(.sweep, ended &- began)
+        // Most take less than it would take to tell of them.
+        if ended &- began >= 1_000 {
+            heap.pointee.events.slice(.sweepCredit, pointee.track, from: began, to: ended, 1, pages)
         }
     }
 
@@ -30,17 +44,17 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     /// Counts the slow allocation that began at `began`, and what it was charged with.
     @inline(__always)
     func endSlowAllocation(_ began: UInt64) {
-        if began != 0 || pointee.assistCharge | pointee.sweepCharge | pointee.lockCharge != 0 { countCharges(began) }
+        if began != 0 || pointee.assistStall | pointee.sweepStall | pointee.lockStall != 0 { countCharges(began) }
     }
 
     @inline(never)
     private func countCharges(_ began: UInt64) {
         if began != 0 { pointee.stalls.slowAllocations.record(monotonicNanoseconds() &- began) }
-        if pointee.assistCharge != 0 { pointee.stalls[.assist].record(pointee.assistCharge) }
-        if pointee.sweepCharge != 0 { pointee.stalls[.sweep].record(pointee.sweepCharge) }
-        if pointee.lockCharge != 0 { pointee.stalls[.lock].record(pointee.lockCharge) }
-        pointee.assistCharge = 0
-        pointee.sweepCharge = 0
-        pointee.lockCharge = 0
+        if pointee.assistStall != 0 { pointee.stalls[.assist].record(pointee.assistStall) }
+        if pointee.sweepStall != 0 { pointee.stalls[.sweep].record(pointee.sweepStall) }
+        if pointee.lockStall != 0 { pointee.stalls[.lock].record(pointee.lockStall) }
+        pointee.assistStall = 0
+        pointee.sweepStall = 0
+        pointee.lockStall = 0
     }
 }

@@ -57,9 +57,9 @@ package struct PollReason: OptionSet, Sendable {
     package let track: EventTrack
     package let stalls: StallCounts
     /// Nanoseconds that the slow allocation in progress is charged with.
-    package var assistCharge: UInt64
-    package var sweepCharge: UInt64
-    package var lockCharge: UInt64
+    package var assistStall: UInt64
+    package var sweepStall: UInt64
+    package var lockStall: UInt64
     /// Both outlive the mutator.
     package var roots: Unmanaged<AnyObject>?
     package var owner: Unmanaged<Heap>?
@@ -115,7 +115,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), stalls: stalls,
-            assistCharge: 0, sweepCharge: 0, lockCharge: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
+            assistStall: 0, sweepStall: 0, lockStall: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }
 }

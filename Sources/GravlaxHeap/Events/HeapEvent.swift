@@ -48,7 +48,7 @@ public enum HeapEventKind: UInt8, Sendable, CaseIterable {
         case .rootJob: ["job", "units"]
         case .drain, .assist: ["units", "bytes"]
         case .sweep, .sweepCredit: ["spans", "pages"]
-        case .reclaim: ["pagesWanted"]
+        case .reclaim: ["pages"]
         case .spanAllocation, .spanFree: ["address", "pages", "spanClass"]
         case .scavenge: ["reason", "bytes"]
         case .finalizers: ["count"]
@@ -85,6 +85,8 @@ public struct EventTrack: Sendable, Hashable {
         /// What is nobody's in particular.
         case heap
         case mutator, marker, sweeper, scavenger
+        /// What is done under the heap lock, by whomever.
+        case pages
     }
 
     /// The kind in the upper four bits, the number in the lower twelve.
@@ -100,6 +102,7 @@ public struct EventTrack: Sendable, Hashable {
     public var number: Int { Int(rawValue & 0xfff) }
 
     public static let heap = EventTrack(.heap)
+    public static let pages = EventTrack(.pages)
 }
 
 /// One event. Times are nanoseconds of the monotonic clock.

@@ -19,7 +19,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func noteSpan(_ kind: HeapEventKind, _ span: MSpanRef, _ mutator: MutatorRef?) {
         if _slowPath(pointee.events.isOn) {
             pointee.events.instant(
-                kind, mutator?.pointee.track ?? .heap, UInt64(span.base), UInt64(span.pointee.pageCount),
+                kind, mutator?.pointee.track ?? .pages, UInt64(span.base), UInt64(span.pointee.pageCount),
                 UInt64(span.pointee.spanClass.rawValue))
         }
     }

@@ -57,7 +57,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let goal = pointee.scavengeGoal.load(ordering: .relaxed)
         let retained = retainedByteCount
         if retained <= goal { return 0 }
-        return pointee.pages.scavenge(byteCount: Swift.min(byteCount, retained - goal), locked: false)
+        return scavenge(byteCount: Swift.min(byteCount, retained - goal), .background)
     }
 }
 

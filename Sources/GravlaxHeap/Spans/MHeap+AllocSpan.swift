@@ -95,7 +95,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         if ready <= budget { return true }
         pointee.lock.withLock {
             pointee.pages.scavengeStartGeneration()
-            _ = pointee.pages.scavenge(byteCount: UInt(ready - budget), locked: true)
+            _ = scavenge(byteCount: UInt(ready - budget), .budget)
         }
         if counters.readyBytes <= budget { return true }
         counters.heapReleased.add(scavenged)

@@ -31,7 +31,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             guard pointee.pages.grow(base: pointee.curArenaBase, byteCount: bytes) else { return false }
             pointee.curArenaBase = pointee.curArenaBase + bytes
             preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
-            pointee.events.instant(.growth, .heap, UInt64(bytes))
+            pointee.events.instant(.growth, .pages, UInt64(bytes))
             scavengeForGrowth(bytes)
             return true
         }
@@ -47,7 +47,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         adopt(new)
         preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
-        pointee.events.instant(.growth, .heap, UInt64(grown))
+        pointee.events.instant(.growth, .pages, UInt64(grown))
         scavengeForGrowth(grown)
         return true
     }
@@ -177,7 +177,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         if goal == .max { return }
         let wanted = retainedByteCount &+ byteCount
         if wanted > goal {
-            _ = pointee.pages.scavenge(byteCount: Swift.min(byteCount, wanted - goal), locked: true)
+            _ = scavenge(byteCount: Swift.min(byteCount, wanted - goal), .growth)
         }
     }
 
@@ -187,7 +187,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func scavengeAll() -> UInt {
         pointee.lock.withLock {
             pointee.pages.scavengeStartGeneration()
-            return pointee.pages.scavenge(byteCount: .max, locked: true)
+            return scavenge(byteCount: .max, .forced)
         }
     }
 }

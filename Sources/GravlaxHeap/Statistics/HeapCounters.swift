@@ -59,6 +59,10 @@ package struct HeapCounters {
     package var pauseTotal: UnsafeMutablePointer<Atomic<UInt64>> { cell(18) }
     package var pauseMax: UnsafeMutablePointer<Atomic<UInt64>> { cell(19) }
 
+    /// Nanoseconds of sweeping that no allocation was charged with.
+    package var sweepTime: UnsafeMutablePointer<Atomic<UInt64>> { cell(29) }
+    /// Bytes ever given back to the system.
+    package var scavengedBytes: UnsafeMutablePointer<Atomic<UInt64>> { cell(30) }
     /// How often the heap lock was taken to free what a sweep found dead.
     package var spanFreeLockings: UnsafeMutablePointer<Atomic<UInt64>> { cell(31) }
 

@@ -42,6 +42,10 @@ public struct HeapStatistics: Sendable, Equatable {
     public var timeToStop: LatencyHistogram
     /// How long the world then stood still.
     public var timeStopped: LatencyHistogram
+    /// All sweeping: in the background, before a cycle, and for allocations.
+    public var sweepNanoseconds: UInt64
+    /// Bytes given back to the system since the heap was made.
+    public var scavengedBytes: UInt64
     /// Marking that mutators did as their share.
     public var assistNanoseconds: UInt64 { stalls.assist.total }
 
@@ -65,6 +69,7 @@ extension Heap {
             mallocs += counts.mallocs
             frees += counts.frees
         }
+        let stalls = raw.pointee.latencies.stalls.stalls
         return HeapStatistics(
             heapSys: counters.heapSys.byteCount, heapIdle: counters.heapIdle.byteCount,
             heapInUse: counters.heapInUse.byteCount, heapReleased: counters.heapReleased.byteCount,
@@ -77,8 +82,10 @@ extension Heap {
             pagesInUse: UInt64(raw.pagesInUse),
             pagesSwept: UInt64(raw.pointee.pagesSwept.load(ordering: .relaxed)),
             pauseTotalNanoseconds: counters.pauseTotal.value, pauseMaxNanoseconds: counters.pauseMax.value,
-            bySize: bySize, stalls: raw.pointee.latencies.stalls.stalls,
+            bySize: bySize, stalls: stalls,
             timeToStop: raw.pointee.latencies.timeToStop.histogram,
-            timeStopped: raw.pointee.latencies.timeStopped.histogram)
+            timeStopped: raw.pointee.latencies.timeStopped.histogram,
+            sweepNanoseconds: counters.sweepTime.value + stalls.sweep.total,
+            scavengedBytes: counters.scavengedBytes.value)
     }
 }

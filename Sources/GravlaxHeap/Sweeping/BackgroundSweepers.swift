@@ -19,7 +19,7 @@ final class BackgroundSweepers: Sendable {
         let heapBits = UInt(bitPattern: heap)
         tasks = (0..<max(0, count)).map { number in
             BackgroundTask(label: "gravlax.sweeper.\(number)") { task in
-                Self.sweep(MHeapRef(bitPattern: heapBits).unsafelyUnwrapped, task)
+                Self.sweep(MHeapRef(bitPattern: heapBits).unsafelyUnwrapped, EventTrack(.sweeper, number), task)
             }
         }
     }
@@ -33,11 +33,11 @@ final class BackgroundSweepers: Sendable {
         for task in tasks { task.stop() }
     }
 
-    private static func sweep(_ heap: MHeapRef, _ task: BackgroundTask) {
+    private static func sweep(_ heap: MHeapRef, _ track: EventTrack, _ task: BackgroundTask) {
         while !task.isStopped, heap.pointee.sweepDone.load(ordering: .acquiring) == 0 {
             guard heap.pointee.world.tryEnter() else { return task.post(after: .milliseconds(pause)) }
             let isCrowded = heap.pointee.world.runningCount > Processors.count
-            let hasMore = heap.sweepBatch(nil, spans: batch)
+            let hasMore = heap.sweepBatch(nil, spans: batch, track: track)
             heap.pointee.world.leave()
             if heap.pointee.specials.due.count != 0 { heap.pointee.world.requestPoll(.dueCalls) }
             if isCrowded, hasMore { return task.post(after: .milliseconds(pause)) }

@@ -103,19 +103,44 @@ extension UnsafeMutablePointer where Pointee == MHeap {
 
     /// Sweeps up to `count` unswept spans; those that go back to the heap do so together. Spans that somebody else has
     /// swept are passed over, but not too many at a time. False when nothing is left.
-    package func sweepBatch(_ mutator: MutatorRef?, spans count: Int) -> Bool {
+    ///
+    /// - Parameters:
+    ///   - payer: whose allocation is charged with it.
+    ///   - track: whose it is in a trace, if not one of the mutators'.
+    package func sweepBatch(
+        _ mutator: MutatorRef?, spans count: Int, payer: MutatorRef? = nil, track: EventTrack? = nil
+    ) -> Bool {
         if pointee.sweepDone.load(ordering: .acquiring) != 0 { return false }
         pointee.sweepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { pointee.sweepers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
         var looks = 8 * count
         var freed = FreedSpans()
+        var spans: UInt64 = 0
+        var pages: UInt64 = 0
+        let began = monotonicNanoseconds()
         for _ in 0..<count {
             guard let span = takeUnswept(&looks) else { break }
+            spans += 1
+            pages += UInt64(span.pointee.pageCount)
             sweep(span, preserve: false, into: &freed)
             if freed.isFull { _ = freeForCredit(&freed, mutator) }
         }
         _ = freeForCredit(&freed, mutator)
+        if spans > 0 { noteSweep(from: began, spans: spans, pages: pages, payer, track ?? mutator?.pointee.track) }
         return pointee.sweepDone.load(ordering: .relaxed) == 0
+    }
+
+    private func noteSweep(
+        from began: UInt64, spans: UInt64, pages: UInt64, _ payer: MutatorRef?, _ track: EventTrack?
+    ) {
+        let ended = monotonicNanoseconds()
+        if let payer {
+            payer.charge(.sweep, ended &- began)
+            pointee.events.slice(.sweepCredit, payer.pointee.track, from: began, to: ended, spans, pages)
+        } else {
+            pointee.statistics.sweepTime.add(ended &- began)
+            pointee.events.slice(.sweep, track ?? .heap, from: began, to: ended, spans, pages)
+        }
     }
 
     /// An unswept span, claimed; nil when there is none left, or `looks` did not suffice to find one.

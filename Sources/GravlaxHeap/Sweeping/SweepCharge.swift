@@ -18,6 +18,8 @@ package struct SweepCharge {
     /// Of these, spans that may be swept for the line, so that something is left for what helps this allocation.
     private var leftForCredit: Int
     package let isBounded: Bool
+    /// Who is charged, where somebody measures that.
+    package let payer: MutatorRef?
 
     /// Spans that an allocation of no pages may sweep; each page allows for one more, since clearing a page costs as
     /// much.
@@ -25,7 +27,8 @@ package struct SweepCharge {
     /// Pages that the reclaimer looks through at a time, and so the most that it goes past the bound.
     package static let reclaimPageCount = 16
 
-    package init(_ bound: SweepBound, pageCount: UInt) {
+    package init(_ bound: SweepBound, pageCount: UInt, payer: MutatorRef? = nil) {
+        self.payer = payer
         isBounded = bound == .bounded
         left = isBounded ? Self.baseSpanCount + Int(pageCount) : .max
         leftForCredit = isBounded ? left - Self.baseSpanCount / 2 : .max

@@ -25,8 +25,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     }
 
     /// What an allocation of so many pages may be charged with.
-    package func sweepCharge(pageCount: UInt) -> SweepCharge {
-        SweepCharge(pointee.configuration.sweepBound, pageCount: pageCount)
+    package func sweepCharge(pageCount: UInt, payer: MutatorRef? = nil) -> SweepCharge {
+        SweepCharge(pointee.configuration.sweepBound, pageCount: pageCount, payer: payer)
     }
 
     /// Spans that are swept for the line before the line is looked at again.
@@ -51,7 +51,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
                 if owed <= 0 || charge.creditSpanCount <= 0 { break }
                 // No span has less than a page, so that no more is swept than is owed.
                 let count = Swift.min(Int(Swift.min(UInt(owed), Self.creditBatch)), charge.creditSpanCount)
-                if !sweepBatch(nil, spans: count) {
+                if !sweepBatch(nil, spans: count, payer: charge.payer) {
                     pointee.sweepPagesPerByte.store(0, ordering: .releasing)
                     return
                 }
@@ -90,9 +90,15 @@ extension UnsafeMutablePointer where Pointee == MHeap {
                 pointee.reclaimIndex.store(Self.reclaimDone, ordering: .relaxed)
                 return
             }
+            let began = monotonicNanoseconds()
             let got = reclaimChunk(
                 arena: Int(arenaIndex), page: Int(index % UInt64(HeapConstants.pagesPerArena)), pageCount: chunk,
                 mutator, &charge)
+            if let mutator {
+                let ended = monotonicNanoseconds()
+                mutator.charge(.sweep, ended &- began)
+                pointee.events.slice(.reclaim, mutator.pointee.track, from: began, to: ended, UInt64(got))
+            }
             if got <= wanted {
                 wanted -= got
             } else {
