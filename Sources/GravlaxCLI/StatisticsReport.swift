@@ -34,20 +34,51 @@ package struct StatisticsReport {
         }
     }
 
+    /// How often something was waited for, and how long; in nanoseconds.
+    package struct LatencyRow {
+        package let name: String
+        package let meaning: String
+        package let count: UInt64
+        /// What half of the times, 99 and 99.9 of a hundred do not exceed, and the longest.
+        package let p50, p99, p999, maximum: UInt64
+        package let total: UInt64
+
+        package init(
+            _ name: String, _ meaning: String, count: UInt64, p50: UInt64, p99: UInt64, p999: UInt64, maximum: UInt64,
+            total: UInt64
+        ) {
+            self.name = name
+            self.meaning = meaning
+            self.count = count
+            self.p50 = p50
+            self.p99 = p99
+            self.p999 = p999
+            self.maximum = maximum
+            self.total = total
+        }
+    }
+
     package let entries: [Entry]
+    package let latencies: [LatencyRow]
     package let sizeClasses: [SizeClassRow]
 
-    package init(entries: [Entry], sizeClasses: [SizeClassRow]) {
+    package init(entries: [Entry], latencies: [LatencyRow], sizeClasses: [SizeClassRow]) {
         self.entries = entries
+        self.latencies = latencies
         self.sizeClasses = sizeClasses
     }
 
-    /// One object on one line: the entries, and `sizeClasses` with those that were used.
+    /// One object on one line: the entries, `latencies` by name, and `sizeClasses` with those that were used.
     package var json: String {
         var members = entries.map { "\"\($0.name)\":\($0.value)" }
         let rows = usedClasses.map {
             "{\"byteCount\":\($0.byteCount),\"mallocs\":\($0.allocations),\"frees\":\($0.frees)}"
         }
+        let waits = latencies.map {
+            "\"\($0.name)\":{\"count\":\($0.count),\"p50\":\($0.p50),\"p99\":\($0.p99),\"p999\":\($0.p999),"
+                + "\"max\":\($0.maximum),\"total\":\($0.total)}"
+        }
+        members.append("\"latencies\":{\(waits.joined(separator: ","))}")
         members.append("\"sizeClasses\":[\(rows.joined(separator: ","))]")
         return "{\(members.joined(separator: ","))}\n"
     }
@@ -59,6 +90,15 @@ package struct StatisticsReport {
             lines.append(
                 "  " + Self.left(entry.name, width) + Self.right(Self.readable(entry.value, entry.unit), 14)
                     + "  " + entry.meaning)
+        }
+        if latencies.contains(where: { $0.count > 0 }) {
+            let heads = ["count", "p50", "p99", "p99.9", "max"]
+            lines.append("times" + String(repeating: " ", count: 11) + heads.map { Self.right($0, 10) }.joined())
+            for row in latencies where row.count > 0 {
+                let times = [row.p50, row.p99, row.p999, row.maximum].map { Self.readable($0, .nanoseconds) }
+                let cells = ([String(row.count)] + times).map { Self.right($0, 10) }
+                lines.append("  " + Self.left(row.name, 14) + cells.joined() + "  " + row.meaning)
+            }
         }
         if !usedClasses.isEmpty {
             lines.append("objects by size" + Self.right("allocated", 15) + Self.right("freed", 14) + Self.right("left", 14))

@@ -37,11 +37,19 @@ struct ReportSuite {
     @Test func unusedSizeClassesAreLeftOut() {
         let report = StatisticsReport(
             entries: [.init("heapSys", 8192, .bytes, "from the system")],
+            latencies: [
+                .init("sweep", "of those, sweeping", count: 3, p50: 5, p99: 1500, p999: 1500, maximum: 1500, total: 2000),
+                .init("lock", "never", count: 0, p50: 0, p99: 0, p999: 0, maximum: 0, total: 0),
+            ],
             sizeClasses: [
                 .init(byteCount: 8, allocations: 0, frees: 0), .init(byteCount: 16, allocations: 3, frees: 1),
             ])
-        #expect(report.json == "{\"heapSys\":8192,\"sizeClasses\":[{\"byteCount\":16,\"mallocs\":3,\"frees\":1}]}\n")
+        let none = "{\"count\":0,\"p50\":0,\"p99\":0,\"p999\":0,\"max\":0,\"total\":0}"
+        let waits = "{\"sweep\":{\"count\":3,\"p50\":5,\"p99\":1500,\"p999\":1500,\"max\":1500,\"total\":2000},\"lock\":\(none)}"
+        #expect(report.json == "{\"heapSys\":8192,\"latencies\":\(waits),\"sizeClasses\":[{\"byteCount\":16,\"mallocs\":3,\"frees\":1}]}\n")
         #expect(report.text.contains("16 B"))
+        #expect(report.text.contains("sweep                  3      5 ns    1.5 µs    1.5 µs    1.5 µs  of those, sweeping\n"))
+        #expect(!report.text.contains("never"), "what never happened needs no row")
     }
 
     @Test(arguments: [
