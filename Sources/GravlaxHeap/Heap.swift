@@ -18,6 +18,7 @@ public final class Heap: @unchecked Sendable {
     public let configuration: HeapConfiguration
     let sweepers: BackgroundSweepers
     let scavenger: BackgroundScavenger?
+    private let preparation: BackgroundTask?
     let createdAt = monotonicNanoseconds()
     private let counterMemory: UnsafeMutableRawPointer
     /// Called after each cycle, on the thread that ran it. Set before the first mutator is made.
@@ -42,11 +43,18 @@ public final class Heap: @unchecked Sendable {
         raw.pointee.statistics.nextGC.set(Self.goal(afterMarking: 0, percent: configuration.gcPercent))
         sweepers = BackgroundSweepers(raw, count: configuration.backgroundSweepers)
         scavenger = configuration.scavengesInBackground ? BackgroundScavenger(raw) : nil
+        let heapBits = UInt(bitPattern: raw)
+        preparation = configuration.usesHugePages && configuration.preparesMemory
+            ? BackgroundTask(label: "gravlax.memory") { _ in
+                MHeapRef(bitPattern: heapBits).unsafelyUnwrapped.prepareNextChunk()
+            } : nil
+        raw.pointee.preparation = preparation.map { Unmanaged.passUnretained($0) }
     }
 
     deinit {
         sweepers.stop()
         scavenger?.stop()
+        preparation?.stop()
         raw.destroy()
         counterMemory.deallocate()
     }
@@ -135,7 +143,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             pagesSweptBasis: Atomic(0), sweepHeapLiveBasis: Atomic(0), sweepPagesPerByte: Atomic(0),
             arenas: arenas.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.arenaCount),
             allArenasAddress: Atomic(8), allArenasCount: Atomic(0), allArenasCapacity: 0,
-            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, arenaHints: arenaHints,
+            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, preparedEnd: 0, isPreparing: false,
+            preparation: nil, arenaHints: arenaHints,
             scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
             specials: specials,
             markBits: markBits,

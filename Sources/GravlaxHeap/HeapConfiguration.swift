@@ -64,6 +64,9 @@ public struct HeapConfiguration: Sendable {
     public var scavengesInBackground = true
     /// Ask the system for huge pages beyond the first 8 MiB: faster to touch and to mark, in steps of 2 MiB.
     public var usesHugePages = true
+    /// Touch the next 4 MiB of a heap of 32 MiB and more before they are needed, in the background: the first touch of a
+    /// huge page takes a quarter of a millisecond. Nothing without huge pages.
+    public var preparesMemory = true
     public var debug = DebugModes()
     /// Read the clock around each allocation that needs a new span, for `HeapStatistics.stalls`.
     public var measuresStalls = false

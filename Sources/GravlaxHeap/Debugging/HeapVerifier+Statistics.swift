@@ -19,10 +19,10 @@ extension HeapVerifier {
         let pageBytes = UInt64(HeapConstants.pageSize)
         let inUsePages = survey.inUse.reduce(0) { $0 + UInt64($1.pointee.pageCount) }
         let manualBytes = survey.manual.reduce(0) { $0 + UInt64($1.pointee.pageCount) * pageBytes }
-        // The rest of the current arena is idle and nobody has touched it.
+        // The rest of the current arena is idle, and nobody has touched it beyond what is prepared.
         let restBytes = UInt64(heap.pointee.curArenaEnd - heap.pointee.curArenaBase)
         var freePages = restBytes / pageBytes
-        var scavengedPages = freePages
+        var scavengedPages = freePages - UInt64(heap.preparedByteCount) / pageBytes
         let pages = heap.pointee.pages
         for position in 0..<pages.inUse.count {
             let range = pages.inUse[position]

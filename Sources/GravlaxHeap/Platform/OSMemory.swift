@@ -25,6 +25,10 @@ package struct OSMemory {
         let refusesForGood = Atomic<Bool>(false)
         /// Bytes of address space held, in all states. Relaxed.
         let addressSpace = Atomic<UInt64>(0)
+        /// Calls to unmap that are refused from now on. Relaxed.
+        let unmapsToRefuse = Atomic<UInt64>(0)
+        /// Ranges in `keptRanges`. Changed under `lock`; read without it to see whether there are any.
+        let keptCount = Atomic<Int>(0)
         /// The rest of the newest persistent chunk. Under `lock`.
         var chunkFree: UInt = 0
         var chunkLimit: UInt = 0
@@ -42,6 +46,10 @@ package struct OSMemory {
     }
 
     private let record: UnsafeMutablePointer<Record>
+
+    /// Where the table of ranges that could not be unmapped stands in the record's page, and how many it can hold.
+    private static let keptOffset = 1024
+    private static let keptCapacity = 128
 
     /// Size of the unit in which persistent memory is taken from the system.
     package static let persistentChunkByteCount: UInt = 256 << 10
@@ -184,17 +192,88 @@ package struct OSMemory {
         }
     }
 
+    /// Has the system bring in the memory of a range that is ready, whatever it holds. At worst, where the system cannot,
+    /// it comes when it is touched.
+    package func populate(_ start: UnsafeMutableRawPointer, byteCount: UInt) {
+        _ = madvise(start, Int(byteCount), Self.populateForWriting)
+    }
+
+    /// MADV_POPULATE_WRITE, since Linux 5.14.
+    private static let populateForWriting: Int32 = 23
+
     /// Gives address space back, in whatever state it is. `statistic`: what counted it as ready, if anything.
+    ///
+    /// The system may refuse: cutting a mapping in two takes one more mapping, and a process has a limit of these. Then
+    /// the memory goes back and the address space is kept, until a later call or `destroy` has it unmapped.
     ///
     /// - Source: Go 1.14 mem_linux.go, sysFree.
     package func free(
         _ start: UnsafeMutableRawPointer, byteCount: UInt, readyByteCount: UInt = 0, statistic: SystemStatistic? = nil
     ) {
-        if munmap(start, Int(byteCount)) != 0 {
-            fatal("memory could not be unmapped", ("start", UInt(bitPattern: start)), ("bytes", byteCount))
-        }
-        record.pointee.addressSpace.wrappingSubtract(UInt64(byteCount), ordering: .relaxed)
         statistic?.subtract(readyByteCount)
+        let range = AddressRange(base: UInt(bitPattern: start), limit: UInt(bitPattern: start) + byteCount)
+        if !unmap(range) {
+            _ = madvise(start, Int(byteCount), MADV_DONTNEED)
+            record.pointee.lock.withLock { keep(range) }
+        } else if record.pointee.keptCount.load(ordering: .relaxed) > 0 {
+            record.pointee.lock.withLock { _ = unmapKept() }
+        }
+    }
+
+    /// False if the system refuses for want of mappings.
+    private func unmap(_ range: AddressRange) -> Bool {
+        let refusals = record.pointee.unmapsToRefuse.load(ordering: .relaxed)
+        if refusals > 0 {
+            record.pointee.unmapsToRefuse.store(refusals - 1, ordering: .relaxed)
+            return false
+        }
+        if munmap(UnsafeMutableRawPointer(bitPattern: range.base), Int(range.byteCount)) != 0 {
+            if errno == ENOMEM { return false }
+            fatal("memory could not be unmapped", ("start", range.base), ("bytes", range.byteCount))
+        }
+        record.pointee.addressSpace.wrappingSubtract(UInt64(range.byteCount), ordering: .relaxed)
+        return true
+    }
+
+    // MARK: Ranges that could not be unmapped
+
+    /// Has the next `count` calls to unmap refused.
+    package func refuseUnmapping(_ count: UInt64) { record.pointee.unmapsToRefuse.store(count, ordering: .relaxed) }
+
+    /// Bytes of address space that are nobody's any more and could not be unmapped.
+    package var keptByteCount: UInt64 {
+        record.pointee.lock.withLock {
+            (0..<record.pointee.keptCount.load(ordering: .relaxed)).reduce(0) { $0 + UInt64(keptRanges[$1].byteCount) }
+        }
+    }
+
+    private var keptRanges: UnsafeMutablePointer<AddressRange> {
+        (UnsafeMutableRawPointer(record) + Self.keptOffset).assumingMemoryBound(to: AddressRange.self)
+    }
+
+    /// Under the lock. A table that is full forgets the range: its addresses are lost to the process.
+    private func keep(_ range: AddressRange) {
+        let count = record.pointee.keptCount.load(ordering: .relaxed)
+        if count == Self.keptCapacity {
+            record.pointee.addressSpace.wrappingSubtract(UInt64(range.byteCount), ordering: .relaxed)
+            return
+        }
+        (keptRanges + count).initialize(to: range)
+        record.pointee.keptCount.store(count + 1, ordering: .relaxed)
+    }
+
+    /// Under the lock. False if nothing could be unmapped.
+    private func unmapKept() -> Bool {
+        let count = record.pointee.keptCount.load(ordering: .relaxed)
+        var left = 0
+        for index in 0..<count {
+            let range = keptRanges[index]
+            if unmap(range) { continue }
+            keptRanges[left] = range
+            left += 1
+        }
+        record.pointee.keptCount.store(left, ordering: .relaxed)
+        return left < count
     }
 
     private static func mapAnonymous(
@@ -260,7 +339,9 @@ package struct OSMemory {
             record.pointee.chunks = chunk.pointee.next
             free(UnsafeMutableRawPointer(chunk), byteCount: chunk.pointee.byteCount)
         }
-        let leaked = addressSpaceByteCount - UInt64(Self.pageByteCount)
+        record.pointee.lock.withLock { while unmapKept() {} }
+        // What the system does not take back is none of its user's faults.
+        let leaked = addressSpaceByteCount - UInt64(Self.pageByteCount) - keptByteCount
         if munmap(record, Int(Self.pageByteCount)) != 0 { fatal("the record of the system memory cannot be unmapped") }
         return leaked
     }

@@ -14,6 +14,7 @@ import Synchronization
 /// It waits for the sweep, since before its end most of what is going to be free is not; then it goes once from the top
 /// of the heap to the bottom. A step is a participant of stops: the world does not stop in the middle of one.
 final class BackgroundScavenger: Sendable {
+    private let heapBits: UInt
     private let task: BackgroundTask
 
     /// Bytes of a step.
@@ -25,6 +26,7 @@ final class BackgroundScavenger: Sendable {
 
     init(_ heap: MHeapRef) {
         let heapBits = UInt(bitPattern: heap)
+        self.heapBits = heapBits
         // The generation whose sweep was over when the scavenger last went to the top.
         let generation = Atomic<UInt32>(heap.sweepgen)
         task = BackgroundTask(label: "gravlax.scavenger") { task in
@@ -45,7 +47,11 @@ final class BackgroundScavenger: Sendable {
         }
     }
 
-    func wake() { task.post() }
+    /// Calls for it if there is a goal: a heap that gives nothing back has no use for the thread.
+    func wake() {
+        let heap = MHeapRef(bitPattern: heapBits).unsafelyUnwrapped
+        if heap.pointee.scavengeGoal.load(ordering: .relaxed) != .max { task.post() }
+    }
 
     func stop() { task.stop() }
 }

@@ -94,8 +94,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let ready = counters.readyBytes
         if ready <= budget { return true }
         pointee.lock.withLock {
+            let excess = UInt(ready - budget)
+            let released = releasePrepared()
             pointee.pages.scavengeStartGeneration()
-            _ = scavenge(byteCount: UInt(ready - budget), .budget)
+            if released < excess { _ = scavenge(byteCount: excess - released, .budget) }
         }
         if counters.readyBytes <= budget { return true }
         counters.heapReleased.add(scavenged)

@@ -62,15 +62,40 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let rest = pointee.curArenaEnd - base
             if rest > 0 {
                 guard pointee.pages.grow(base: base, byteCount: rest) else { return nil }
+                let prepared = preparedByteCount
+                if prepared > 0 {
+                    pointee.pages.noteReady(base: base, pageCount: prepared >> UInt(HeapConstants.pageShift))
+                }
                 pointee.curArenaBase = pointee.curArenaEnd
                 grown += rest
             }
+            // Addresses below it may be those of the next arena.
+            pointee.preparedEnd = 0
             base = new.base
         }
         guard pointee.pages.grow(base: base, byteCount: bytes) else { return nil }
         pointee.curArenaBase = base + bytes
         pointee.curArenaEnd = new.end
         return grown
+    }
+
+    /// Adds an arena at the end of the current one, where nothing else lies there; false, and nothing changed, otherwise
+    /// or when the system refuses. Under the heap lock.
+    func extendCurrentArena() -> Bool {
+        pointee.lock.assertHeld()
+        let old = hints.pointee
+        guard let new = reserveArenas(UInt(HeapConstants.arenaSize)) else {
+            hints.pointee = old
+            return false
+        }
+        guard new.base == pointee.curArenaEnd else {
+            abandon(new)
+            hints.pointee = old
+            return false
+        }
+        pointee.curArenaEnd = new.end
+        adopt(new)
+        return true
     }
 
     /// Maps whole arenas of address space for `bytes` and makes their records. nil
@@ -187,7 +212,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     package func scavengeAll() -> UInt {
         pointee.lock.withLock {
             pointee.pages.scavengeStartGeneration()
-            return scavenge(byteCount: .max, .forced)
+            return releasePrepared() + scavenge(byteCount: .max, .forced)
         }
     }
 }

@@ -18,6 +18,7 @@ import Testing
             var configuration = HeapConfiguration(encoding: .tagged)
             configuration.gcPercent = -1
             configuration.backgroundSweepers = 0
+            configuration.scavengesInBackground = false
             heap = try Heap(configuration)
             mutator = try heap.makeMutator(roots: roots)
             let layout = ObjectLayout(headerWords: 0, slotCount: Self.slotCount)

@@ -8,6 +8,7 @@ import Testing
     @Test(arguments: 1...24) func nothingIsLostWhenABufferIsRefused(call: UInt64) throws {
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
+        configuration.scavengesInBackground = false
         configuration.gcPercent = -1
         let heap = try Heap(configuration)
         let roots = RootWords()
@@ -44,6 +45,7 @@ import Testing
     @Test(arguments: [0, 1100]) func markingEndsWithoutAnyFurtherBuffer(plainPieces: Int) throws {
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
+        configuration.scavengesInBackground = false
         configuration.gcPercent = -1
         let heap = try Heap(configuration)
         let roots = RootWords()

@@ -22,6 +22,7 @@ final class Patient {
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.gcPercent = -1
         configuration.backgroundSweepers = 0
+        configuration.scavengesInBackground = false
         heap = try Heap(configuration)
         mutator = try heap.makeMutator(roots: roots)
         let node48 = ObjectLayout(headerWords: 1, slotCount: 5)

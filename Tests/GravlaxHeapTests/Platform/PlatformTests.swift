@@ -37,6 +37,35 @@ import Testing
         #expect(memory.destroy() == 0)
     }
 
+    /// The memory goes back at once, the addresses when the system takes them; nobody else hears of it.
+    @Test func whatCannotBeUnmappedIsKeptForLater() throws {
+        let memory = try #require(OSMemory())
+        let count = SystemStatistic(initializing: .allocate(byteCount: 8, alignment: 8))
+        let empty = memory.addressSpaceByteCount
+        let blocks = try (0..<3).map { _ in try #require(memory.allocate(byteCount: 1 << 20, statistic: count)) }
+        for block in blocks { block.initializeMemory(as: UInt8.self, repeating: 1, count: 1 << 20) }
+        memory.refuseUnmapping(2)
+        memory.free(blocks[0], byteCount: 1 << 20, readyByteCount: 1 << 20, statistic: count)
+        memory.free(blocks[1], byteCount: 1 << 20, readyByteCount: 1 << 20, statistic: count)
+        #expect(memory.keptByteCount == 2 << 20 && count.byteCount == 1 << 20)
+        let range = AddressRange(base: UInt(bitPattern: blocks[0]), limit: UInt(bitPattern: blocks[0]) + 1 << 20)
+        #expect(residentByteCount(in: range) == 0)
+        // The next one that succeeds takes the others with it.
+        memory.free(blocks[2], byteCount: 1 << 20, readyByteCount: 1 << 20, statistic: count)
+        #expect(memory.keptByteCount == 0 && memory.addressSpaceByteCount == empty && count.byteCount == 0)
+        #expect(memory.destroy() == 0)
+    }
+
+    /// To the very end, and beyond what can be remembered: no leak, and no reason to die.
+    @Test(arguments: [1, 129, 300] as [Int]) func whatCanNeverBeUnmappedIsNoLeak(count: Int) throws {
+        let memory = try #require(OSMemory())
+        let blocks = try (0..<count).map { _ in try #require(memory.reserve(byteCount: 4096)) }
+        memory.refuseUnmapping(UInt64(3 * count))
+        for block in blocks { memory.free(block, byteCount: 4096) }
+        #expect(memory.keptByteCount == UInt64(min(count, 128)) * 4096)
+        #expect(memory.destroy() == 0)
+    }
+
     @Test func absurdSizesAreRefused() throws {
         let memory = try #require(OSMemory())
         #expect(memory.reserve(byteCount: UInt.max) == nil)

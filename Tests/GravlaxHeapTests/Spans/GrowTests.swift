@@ -192,6 +192,20 @@ import Testing
         }
     }
 
+    /// Who reads the list while the heap grows past its room keeps what it held.
+    @Test func anOutgrownListOfArenasStaysAsItWas() throws {
+        let fixture = try HeapFixture()
+        #expect(fixture.withLock { fixture.raw.grow(1) })
+        let old = fixture.raw.allArenas
+        let first = old[0]
+        let more = 600
+        #expect(fixture.withLock { fixture.raw.grow(UInt(more) * Self.arenaPages) })
+        let new = fixture.raw.allArenas
+        #expect(new != old && old[0] == first && new[0] == first)
+        #expect(fixture.raw.pointee.allArenasCount.load(ordering: .relaxed) == more + 1)
+        for order in 0...more { #expect(fixture.raw.arena(order: order).pointee.base == new[order] << 26) }
+    }
+
     // MARK: The goal of the scavenger
 
     /// A heap of one arena, half of whose pages were used and freed; returns the bytes retained.

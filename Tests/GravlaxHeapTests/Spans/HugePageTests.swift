@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import GravlaxHeap
 import Testing
 
@@ -41,6 +42,123 @@ import Testing
         let base = try #require(fixture.withLock { fixture.raw.pointee.pages.inUse.firstAddress(from: 0) })
         _ = fixture.raw.scavengeAll()
         #expect(hasHugePageAdvice(base + 8 << 20) != true)
+    }
+
+    // MARK: The next chunk
+
+    private static let chunk = PageGeometry.chunkByteCount
+
+    /// A heap of 40 MiB. Nothing is prepared in the background: tests do that themselves.
+    private func largeHeap(_ change: (inout HeapConfiguration) -> Void = { _ in }) throws -> HeapFixture {
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+            change(&$0)
+        }
+        _ = released(fixture, chunks: 10)
+        return fixture
+    }
+
+    private func next(_ fixture: HeapFixture) -> AddressRange {
+        fixture.withLock {
+            AddressRange(base: fixture.raw.pointee.curArenaBase, limit: fixture.raw.pointee.curArenaBase + Self.chunk)
+        }
+    }
+
+    private func violations(_ fixture: HeapFixture) -> [String] { HeapVerifier(fixture.raw).violations(afterMark: false) }
+
+    /// Touched and counted once: when it is prepared, and not again when the heap grows into it.
+    @Test func theNextChunkIsReadyBeforeItIsNeeded() throws {
+        let fixture = try largeHeap()
+        let range = next(fixture)
+        let before = fixture.counters.heapReleased.byteCount
+        #expect(residentByteCount(in: range) == 0)
+        fixture.raw.prepareNextChunk()
+        #expect(fixture.raw.preparedByteCount == Self.chunk)
+        #expect(fixture.counters.heapReleased.byteCount == before - UInt64(Self.chunk))
+        #expect(residentByteCount(in: range) == Int(Self.chunk) && violations(fixture) == [])
+        // Twice is once.
+        fixture.raw.prepareNextChunk()
+        #expect(fixture.raw.preparedByteCount == Self.chunk)
+        #expect(fixture.withLock { fixture.raw.grow(1) })
+        #expect(fixture.raw.preparedByteCount == 0 && fixture.counters.heapReleased.byteCount == before - UInt64(Self.chunk))
+        #expect(violations(fixture) == [])
+    }
+
+    /// A growth of more than what is prepared: the rest is counted as it always is.
+    @Test func growingPastThePreparedChunk() throws {
+        let fixture = try largeHeap()
+        let before = fixture.counters.heapReleased.byteCount
+        fixture.raw.prepareNextChunk()
+        #expect(fixture.withLock { fixture.raw.grow(3 * 512) })
+        #expect(fixture.counters.heapReleased.byteCount == before - UInt64(3 * Self.chunk) && violations(fixture) == [])
+    }
+
+    @Test func whatIsPreparedCanBeReleased() throws {
+        let fixture = try largeHeap()
+        let range = next(fixture)
+        fixture.raw.prepareNextChunk()
+        _ = fixture.raw.scavengeAll()
+        #expect(fixture.counters.heapReleased.byteCount == fixture.counters.heapIdle.byteCount)
+        #expect(residentByteCount(in: range) == 0 && fixture.raw.preparedByteCount == 0 && violations(fixture) == [])
+    }
+
+    /// At the end of an arena the next one is mapped for it; if something else lies there nothing happens, and a growth
+    /// elsewhere takes the prepared rest of the old arena with it.
+    @Test func atTheEndOfAnArenaItGoesOnInTheNext() throws {
+        let fixture = try largeHeap()
+        _ = released(fixture, chunks: 6)
+        let end = fixture.raw.pointee.curArenaEnd
+        #expect(fixture.raw.pointee.curArenaBase == end)
+        fixture.raw.prepareNextChunk()
+        let isExtended = fixture.raw.pointee.curArenaEnd > end
+        #expect(fixture.raw.preparedByteCount == (isExtended ? Self.chunk : 0) && violations(fixture) == [])
+        if !isExtended { fixture.raw.prepareNextChunk() }
+        // More than the rest of the arena, whether it can follow on it or not.
+        #expect(fixture.withLock { fixture.raw.grow(UInt(2 * HeapConstants.pagesPerArena)) })
+        #expect(fixture.raw.preparedByteCount == 0 && violations(fixture) == [])
+    }
+
+    @Test func aBudgetIsNotSpentOnIt() throws {
+        let fixture = try largeHeap { $0.budget = 44 << 20 }
+        let before = fixture.counters.readyBytes
+        fixture.raw.prepareNextChunk()
+        #expect(fixture.raw.preparedByteCount == 0 && fixture.counters.readyBytes == before)
+    }
+
+    /// What is prepared makes room for what is needed elsewhere.
+    @Test func underABudgetWhatIsPreparedGoesFirst() throws {
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+            $0.budget = 36 << 20
+        }
+        _ = released(fixture, chunks: 8)
+        _ = fixture.raw.scavengeAll()
+        fixture.raw.prepareNextChunk()
+        #expect(fixture.raw.preparedByteCount == Self.chunk)
+        let span = try fixture.manualSpan(32 << 7)
+        #expect(fixture.raw.preparedByteCount == 0)
+        #expect(fixture.counters.readyBytes <= 36 << 20 && violations(fixture) == [])
+        fixture.freeManual(span)
+    }
+
+    /// In the background, as the heap grows.
+    @Test(.timeLimit(.minutes(1))) func growingCallsForTheNextChunk() throws {
+        let fixture = try largeHeap { $0.preparesMemory = true }
+        func isPrepared() -> Bool {
+            fixture.withLock { fixture.raw.preparedByteCount == Self.chunk && !fixture.raw.pointee.isPreparing }
+        }
+        while !isPrepared() { sched_yield() }
+        #expect(residentByteCount(in: next(fixture)) == Int(Self.chunk))
+        #expect(fixture.withLock { fixture.raw.grow(1) })
+        while !isPrepared() { sched_yield() }
+    }
+
+    @Test func aSmallHeapPreparesNothing() throws {
+        let fixture = try HeapFixture { $0.usesHugePages = true }
+        _ = released(fixture, chunks: 7)
+        #expect(fixture.withLock { fixture.raw.preparedByteCount } == 0)
     }
 
     /// The kernel's own word, where it gives it: the mapping is advised to use huge pages.

@@ -67,10 +67,11 @@ private func report(_ result: ExitTest.Result?) {
             let before = Footprint()
             for seed in 0..<2_000 { liveAndDie(seed: UInt64(seed)) }
             let after = Footprint()
-            // The C library keeps some of what it had for itself. One heap's tables alone are 600 MiB.
-            require(after.sizeBytes <= before.sizeBytes + (8 << 20), "\(before) \(after)")
+            // The C library keeps some of what it had for itself, and each thread that Dispatch makes for the background
+            // gets an arena of 64 MiB of addresses. One heap's tables alone are 600 MiB.
+            require(after.sizeBytes <= before.sizeBytes + (512 << 20), "\(before) \(after)")
             require(after.residentBytes <= before.residentBytes + (8 << 20), "\(before) \(after)")
-            require(after.mappingCount <= before.mappingCount + 4, "\(before) \(after)")
+            require(after.mappingCount <= before.mappingCount + 32, "\(before) \(after)")
         }
         report(result)
     }

@@ -7,6 +7,9 @@ import Testing
     private static let configuration = {
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
+        // Calls are counted, and heaps checked while they run.
+        configuration.scavengesInBackground = false
+        configuration.preparesMemory = false
         configuration.gcPercent = 50
         return configuration
     }()

@@ -32,6 +32,7 @@ final class SeededScheduler {
         generator = SeededGenerator(seed: seed)
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
+        configuration.scavengesInBackground = false
         configuration.gcPercent = generator.isOne(in: 4) ? 20 : -1
         configuration.debug.clobberFree = generator.isOne(in: 3)
         configuration.debug.stress = generator.isOne(in: 8) ? 1 + generator.below(40) : 0

@@ -16,6 +16,7 @@ import Testing
             var configuration = HeapConfiguration(encoding: .tagged)
             configuration.gcPercent = -1
             configuration.backgroundSweepers = 0
+            configuration.scavengesInBackground = false
             change(&configuration)
             heap = try Heap(configuration)
             mutator = try heap.makeMutator(roots: roots)
