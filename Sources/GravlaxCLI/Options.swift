@@ -46,11 +46,18 @@ struct MemoryOptions: ParsableArguments {
             valueName: "n|off"))
     var gcPercent: GCPercent = GCPercent(value: 100)
 
+    @Flag(help: "When the program has ended normally, run all finalizers that are pending, once.")
+    var finalizeAtExit = false
+
+    @Flag(help: "Print on standard error, after the run, what became of all finalizers and cleanups.")
+    var finalizers = false
+
     var settings: MemorySettings {
         MemorySettings(
             statistics: statistics,
             traceLines: TraceLines(gctrace: gctrace, gcpacertrace: gcpacertrace, scavtrace: scavtrace), trace: trace,
-            memoryLimit: memoryLimit?.byteCount, gcPercent: gcPercent.value)
+            memoryLimit: memoryLimit?.byteCount, gcPercent: gcPercent.value, finalizesAtExit: finalizeAtExit,
+            showsFinalizers: finalizers)
     }
 }
 
@@ -64,6 +71,10 @@ struct MemorySettings {
     var memoryLimit: UInt64?
     /// -1 is off.
     var gcPercent = 100
+    /// Whether all pending finalizers run when the program has ended normally.
+    var finalizesAtExit = false
+    /// Whether the ledger of finalizers is printed at the end.
+    var showsFinalizers = false
 }
 
 package enum StatisticsFormat: String, ExpressibleByArgument, CaseIterable {

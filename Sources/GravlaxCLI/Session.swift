@@ -42,6 +42,7 @@ final class Session {
         reportCallbackErrors(name: name, bytes: bytes)
         do {
             try interpreter.run(program)
+            if memory.finalizesAtExit { interpreter.finalizeAll() }
         } catch {
             diagnostics.report(
                 error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
@@ -75,13 +76,23 @@ final class Session {
     }
 
     func finish() {
+        if memory.finalizesAtExit { interpreter.finalizeAll() }
         interpreter.flush()
         report()
     }
 
     private func report() {
         trace?.finish(interpreter.heap)
+        printFinalizers()
         printStatistics()
+    }
+
+    private func printFinalizers() {
+        guard memory.showsFinalizers else { return }
+        let ledger = interpreter.heap.finalizationLedger
+        StandardStream.error.write(
+            "finalizers and cleanups: \(ledger.registered) registered, \(ledger.run) run, \(ledger.dropped) removed, "
+                + "\(ledger.queued) due, \(ledger.waiting) waiting\n")
     }
 
     private func printStatistics() {

@@ -19,12 +19,6 @@ struct Cursor {
         caches = prototype.pointee.caches
     }
 
-    /// Stands where it stood, in a stack that may have moved.
-    @inline(__always) mutating func move(to frame: FramePointer) {
-        self.frame = frame
-        base = frame.pointee.base
-    }
-
     /// Goes into the closure `callee`, whose window begins at R[`window`]; false, and nothing done, when the count of
     /// arguments is wrong or the stack has to grow.
     @inline(__always) mutating func enter(_ callee: UInt64, window: Int, argumentCount: Int, _ stack: CallStack) -> Bool {

@@ -25,7 +25,7 @@ extension Machine {
         var at = Cursor(first)
         while true {
             let i = Operands(at: at.pc)
-            resumed: do { entered: do { accessed: do { looped: do { passed: do { jumped: do { compared: do {
+            polled: do { resumed: do { entered: do { accessed: do { looped: do { passed: do { jumped: do { compared: do {
             computed: do { moved: do { done: do {
             switch i.opcode {
             case .move:
@@ -282,51 +282,51 @@ extension Machine {
                 if !Arithmetic.areEqual(at.base[i.a], at.constants[i.b]) { at.pc += i.jump }
                 break compared
             case .loop:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 at.pc += i.sbx
                 break looped
             case .looplt:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.base[i.b])
                 guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(left, right) { at.pc = gravlax_end_1(at.pc + i.jump); break looped }
                 break done
             case .loople:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.base[i.b])
                 guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_2(at.pc + i.jump); break looped }
                 break done
             case .loopltk:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
                 guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(left, right) { at.pc = gravlax_end_3(at.pc + i.jump); break looped }
                 break done
             case .looplek:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
                 guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_4(at.pc + i.jump); break looped }
                 break done
             case .loopgtk:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
                 guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(right, left) { at.pc = gravlax_end_5(at.pc + i.jump); break looped }
                 break done
             case .loopgek:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
                 guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(right, left) { at.pc = gravlax_end_6(at.pc + i.jump); break looped }
                 break done
             case .loopt:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 if Value(bits: at.base[i.a]).isTruthy { at.pc = gravlax_end_7(at.pc + i.jump); break looped }
                 break done
             case .forlt:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.base[i.b])
                 guard Arithmetic.areNumbers(counter, limit) else {
                     return counterExpected(at.frame, at.pc + 1, counter)
@@ -336,7 +336,7 @@ extension Machine {
                 if Arithmetic.isLess(next, limit) { at.pc = gravlax_end_8(at.pc + i.jump); break looped }
                 break done
             case .forltk:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.constants[i.b])
                 guard Arithmetic.isNumber(counter) else {
                     return counterExpected(at.frame, at.pc + 1, counter)
@@ -346,7 +346,7 @@ extension Machine {
                 if Arithmetic.isLess(next, limit) { at.pc = gravlax_end_9(at.pc + i.jump); break looped }
                 break done
             case .forle:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.base[i.b])
                 guard Arithmetic.areNumbers(counter, limit) else {
                     return counterExpected(at.frame, at.pc + 1, counter)
@@ -356,7 +356,7 @@ extension Machine {
                 if Arithmetic.isLessOrEqual(next, limit) { at.pc = gravlax_end_10(at.pc + i.jump); break looped }
                 break done
             case .forlek:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.constants[i.b])
                 guard Arithmetic.isNumber(counter) else {
                     return counterExpected(at.frame, at.pc + 1, counter)
@@ -366,7 +366,7 @@ extension Machine {
                 if Arithmetic.isLessOrEqual(next, limit) { at.pc = gravlax_end_11(at.pc + i.jump); break looped }
                 break done
             case .call:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let callee = at.base[i.a]
                 if let words = Value(bits: callee).objectWords,
                     _fastPath(UInt8(truncatingIfNeeded: words[0]) == ObjectKind.closure.rawValue),
@@ -378,7 +378,7 @@ extension Machine {
                 at = Cursor(next)
                 break resumed
             case .invoke:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 if let words = Value(bits: at.base[i.a]).objectWords {
                     let cache = InlineCache(word: at.caches[i.c])
                     if _fastPath(cache.difference(words[0]) == InlineCache.method << 8) {
@@ -393,7 +393,7 @@ extension Machine {
                 at = Cursor(next)
                 break resumed
             case .superinvoke:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let words = Value(bits: at.base[i.a + i.b + 1]).words
                 let cache = InlineCache(word: at.caches[i.c])
                 if _fastPath(cache.difference(words[0]) == InlineCache.method << 8) {
@@ -482,7 +482,7 @@ extension Machine {
                 if _slowPath(!prepareIteration(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .iternext:
-                if _slowPath(mutator.pollRequested) { at.move(to: poll(at.frame, at.pc + 1)) }
+                if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 switch nextElement(at.frame, at.pc + 1, i) {
                 case .element: at.pc += i.jump
                 case .end: break
@@ -521,6 +521,9 @@ extension Machine {
             at.pc = gravlax_end_9(at.pc)
             continue
             }  // resumed: a slow path has gone to another frame, or may have
+            continue
+            }  // polled: the stack has moved, and the instruction begins again
+            at = Cursor(movedFrame(at.pc))
         }
     }
 }

@@ -59,7 +59,17 @@ public final class Interpreter {
     package func readStatistics() -> HeapStatistics { machine.mutator.readStatistics() }
 
     /// A full collection, between programs.
-    package func collect() { machine.mutator.collect() }
+    package func collect() {
+        machine.mutator.collect()
+        machine.destroyDeadClasses(limit: .max)
+    }
+
+    /// Runs every finalizer that was not run so far, once, whether or not its object is reachable. After the last program.
+    package func finalizeAll() {
+        machine.finalizeAll()
+        machine.output.flush()
+    }
+
 
     /// How many shapes are known: those of live classes.
     package var shapeCount: Int { machine.shapes.shapeCount }

@@ -1,7 +1,7 @@
 import GravlaxCompiler
 import GravlaxHeap
 
-/// Functions of scripts that are called at safepoints: the tracer of `std/gc`.
+/// Functions of scripts that are called at safepoints: finalizers, cleanups and the tracer of `std/gc`.
 ///
 /// The calls run in a loop of their own, above the live registers of the frame that stands at the safepoint. Two frames
 /// separate them from it: one without a prototype, which ends the loop, and that of the trampoline, which makes the call,
@@ -16,12 +16,30 @@ extension Machine {
     private static var calleePlace: Int { 2 }
     private static var argumentPlace: Int { 3 }
 
-    /// Runs what is due, for the frame on top, which stands at a safepoint. Gives that frame: the stack may have moved.
-    func runDueCalls(_ frame: FramePointer) -> FramePointer {
-        if isCallingBack { return frame }
-        let number = frame - state.pointee.stack.frames
+    /// Runs what is due, for the frame on top, which stands at a safepoint. The stack may move.
+    func runDueCalls() {
+        destroyDeadClasses(limit: 64)
+        if isCallingBack { return }
+        if mutator.hasDueCalls { _ = runFinalizers() }
         runTracer()
-        return state.pointee.stack.frames + number
+    }
+
+    /// Runs all finalizers that were not run so far, also those of objects that are reachable, and the cleanups that are due
+    /// by then. Between programs.
+    func finalizeAll() {
+        let stack = state.pointee.stack
+        let trampoline = readyTrampoline()
+        // A frame to call from, as if the trampoline stood at its call.
+        stack.frames.pointee = Frame(pc: nil, base: stack.registers, prototype: nil, closure: 0)
+        let frame = stack.frames + 1
+        frame.initialize(
+            to: Frame(pc: trampoline.pointee.code + 1, base: stack.registers, prototype: trampoline, closure: 0))
+        for index in 0..<2 { stack.registers[index] = Value.nilBits }
+        top = frame
+        defer { top = nil }
+        mutator.collect()
+        mutator.queueAllFinalizers()
+        _ = runFinalizers()
     }
 
     /// Calls `function(argument)`. A failure is reported, and is none of the running program's.

@@ -20,6 +20,11 @@ extension Machine {
         words[ClassObject.superclass] = Value.nilBits
         words[ClassObject.initializer] = Value.nilBits
         words[ClassObject.methods] = Value.nilBits
+        temporaries[0] = Value(object: words).bits
+        guard retrying({ mutator.addNativeCleanup(words, payload: UInt64(UInt(bitPattern: record))) ? () : nil }) != nil else {
+            shapes.destroy(record)
+            return false
+        }
         frame.pointee.base[i.a] = Value(object: words).bits
         return true
     }

@@ -90,7 +90,7 @@ extension Machine {
         }
         guard let builtin = Builtin.method(symbol, of: receiver) else {
             switch receiver.kind {
-            case .list, .map: return fail("Undefined property '\(symbols.name(symbol))'.")
+            case .list, .map, .weakReference: return fail("Undefined property '\(symbols.name(symbol))'.")
             case .module: return noMember(symbol, receiver)
             default: return fail("Only instances have properties.")
             }

@@ -94,8 +94,8 @@ extension Machine {
             return ["count"] + Builtin.names(of: .list)
         case .map:
             return ["count"] + Builtin.names(of: .map)
-        case .module:
-            return Builtin.names(of: .module)
+        case .module, .weakReference:
+            return Builtin.names(of: value.kind)
         case .longString, .shortString:
             return ["count"]
         default:
@@ -143,7 +143,6 @@ extension Machine {
         case .map: return "a map"
         case .module: return "a module"
         case .weakReference: return "a weak reference"
-        case .weakMap: return "a weak map"
         case .cell, .buffer: return "a value"
         }
     }

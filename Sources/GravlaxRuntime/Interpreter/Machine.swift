@@ -40,6 +40,7 @@ final class Machine: RootSource {
     let classLayout = ClassObject.layout
     let listLayout = ListObject.layout
     let mapLayout = MapObject.layout
+    let weakReferenceLayout = WeakReferenceObject.layout
 
     enum Failure {
         case outOfMemory
@@ -146,8 +147,6 @@ final class Machine: RootSource {
         }
     }
 
-    func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool) { shapes.sweep(isMarked) }
-
     /// Names of the globals that have a value.
     var definedGlobalNames: [String] {
         globalNames.indices.filter { slot in
@@ -163,11 +162,20 @@ final class Machine: RootSource {
         top = frame
     }
 
-    /// Gives the frame, which moves when what is due at a safepoint needs a larger stack.
-    @inline(never) func poll(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> FramePointer {
+    /// True when the stack has moved, since what is due at a safepoint needed a larger one: then go on with `movedFrame`.
+    @inline(never) func poll(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {
         enter(frame, pc)
+        let base = frame.pointee.base
         mutator.safepoint()
-        return runDueCalls(frame)
+        runDueCalls()
+        return top != frame || frame.pointee.base != base
+    }
+
+    /// The frame on top, where it is now, about to execute the instruction at `pc`.
+    @inline(never) func movedFrame(_ pc: UnsafePointer<UInt64>) -> FramePointer {
+        let frame = top.unsafelyUnwrapped
+        frame.pointee.pc = pc
+        return frame
     }
 
     /// Sets the error and gives false, for the slow path to return.
@@ -296,5 +304,4 @@ private final class RootForwarder: RootSource {
     unowned(unsafe) var machine: Machine?
 
     func visitRoots(_ visitor: RootVisitor) { machine?.visitRoots(visitor) }
-    func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool) { machine?.processWeak(isMarked) }
 }

@@ -10,14 +10,18 @@ enum Builtin: UInt8, CaseIterable {
     // Methods of maps
     case has, remove, keys, values, clearMap
     // Members of std/gc
-    case collect, stats, releaseMemory, keepAlive, trace
+    case collect, stats, releaseMemory, keepAlive, trace, onFinalize, onCleanup, runFinalizers, weakReference
+    // Methods of weak references
+    case getWeak
 
     /// The counts of arguments it takes.
     var arities: ClosedRange<Int> {
         switch self {
-        case .clock, .pop, .clearList, .keys, .values, .clearMap, .collect, .stats, .releaseMemory: 0...0
-        case .str, .push, .removeAt, .has, .remove, .keepAlive, .trace: 1...1
-        case .insert: 2...2
+        case .clock, .pop, .clearList, .keys, .values, .clearMap, .collect, .stats, .releaseMemory, .runFinalizers, .getWeak:
+            0...0
+        case .str, .push, .removeAt, .has, .remove, .keepAlive, .trace, .weakReference: 1...1
+        case .insert, .onFinalize: 2...2
+        case .onCleanup: 3...3
         }
     }
 
@@ -29,6 +33,7 @@ enum Builtin: UInt8, CaseIterable {
         var list: Builtin?
         var map: Builtin?
         var collector: Builtin?
+        var weakReference: Builtin?
     }
 
     /// Properties of built-in kinds and members of modules. They are the interpreter's first symbols: a symbol below their
@@ -49,6 +54,11 @@ enum Builtin: UInt8, CaseIterable {
         Member(name: "releaseMemory", collector: .releaseMemory),
         Member(name: "keepAlive", collector: .keepAlive),
         Member(name: "trace", collector: .trace),
+        Member(name: "onFinalize", collector: .onFinalize),
+        Member(name: "onCleanup", collector: .onCleanup),
+        Member(name: "runFinalizers", collector: .runFinalizers),
+        Member(name: "WeakRef", collector: .weakReference),
+        Member(name: "get", weakReference: .getWeak),
     ]
 
     static var countSymbol: Int32 { 0 }
@@ -60,6 +70,7 @@ enum Builtin: UInt8, CaseIterable {
         case .list: members[Int(symbol)].list
         case .map: members[Int(symbol)].map
         case .module: members[Int(symbol)].collector
+        case .weakReference: members[Int(symbol)].weakReference
         default: nil
         }
     }
@@ -70,6 +81,7 @@ enum Builtin: UInt8, CaseIterable {
         case .list: members.filter { $0.list != nil }.map(\.name)
         case .map: members.filter { $0.map != nil }.map(\.name)
         case .module: members.filter { $0.collector != nil }.map(\.name)
+        case .weakReference: members.filter { $0.weakReference != nil }.map(\.name)
         default: []
         }
     }
@@ -122,6 +134,10 @@ extension Machine {
             return .nil
         case .collect, .stats, .releaseMemory, .keepAlive, .trace:
             return runCollectorMember(builtin, window, argumentCount: argumentCount)
+        case .onFinalize, .onCleanup, .runFinalizers:
+            return runFinalization(builtin, window)
+        case .weakReference, .getWeak:
+            return runWeak(builtin, window)
         }
     }
 

@@ -53,6 +53,7 @@ extension Machine {
 
     private func makeStatistics() -> Value? {
         let statistics = mutator.readStatistics()
+        let ledger = heap.finalizationLedger
         return makeRecord([
             ("cycles", statistics.cycles), ("heapLive", statistics.heapLive), ("heapMarked", statistics.heapMarked),
             ("nextGC", statistics.nextGC), ("heapSys", statistics.heapSys), ("heapInUse", statistics.heapInUse),
@@ -61,6 +62,8 @@ extension Machine {
             ("objects", statistics.objects), ("mallocs", statistics.mallocs), ("frees", statistics.frees),
             ("pagesInUse", statistics.pagesInUse), ("pagesSwept", statistics.pagesSwept),
             ("pauseTotalNs", statistics.pauseTotalNanoseconds), ("pauseMaxNs", statistics.pauseMaxNanoseconds),
+            ("finalizersRegistered", ledger.registered), ("finalizersRun", ledger.run),
+            ("finalizersDropped", ledger.dropped), ("finalizersPending", ledger.pending),
         ])
     }
 

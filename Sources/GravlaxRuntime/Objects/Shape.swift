@@ -26,10 +26,10 @@ struct Shape {
 
 typealias ShapePointer = UnsafeMutablePointer<Shape>
 
-/// The native half of a class: what its instances look like and where its methods are. Freed after the mark phase that
-/// found the class dead, which is when its last instance is dead too.
+/// The native half of a class: what its instances look like and where its methods are. Freed some time after the class
+/// object, which lives as long as any instance.
 struct ClassRecord {
-    /// The class object; weak: `ShapeTable.sweep` frees the record when it was not marked.
+    /// The class object; weak: once the sweep has freed it, it tells the interpreter to free the record.
     var classWords: ObjectWords
     var root: ShapePointer
     /// The shape of this class's instances in dictionary mode, once there is one.
@@ -43,7 +43,9 @@ struct ClassRecord {
     var hints: SymbolIndex
     /// Symbol → index in the class object's buffer of methods.
     var methods: SymbolIndex
+    /// The list of all records.
     var next: UnsafeMutablePointer<ClassRecord>?
+    var previous: UnsafeMutablePointer<ClassRecord>?
 }
 
 /// A small open-addressing table from symbols to numbers 0, 1, 2 … in order of insertion, in native memory.

@@ -1,7 +1,7 @@
 import GravlaxHeap
 
 /// All shapes and class records of an interpreter, and the cache of look-ups that inline caches missed.
-/// Owner: the interpreter's thread; `sweep` runs with the world stopped.
+/// Owner: the interpreter's thread.
 final class ShapeTable {
     private var shapes: [UInt32: ShapePointer] = [:]
     private var nextID: UInt32 = 1
@@ -15,7 +15,7 @@ final class ShapeTable {
     }
 
     deinit {
-        sweep { _ in false }
+        while let record = records { destroy(record) }
         lookups.deallocate()
     }
 
@@ -32,6 +32,7 @@ final class ShapeTable {
                 classWords: classWords, root: root, dictionary: nil, inlineCapacity: 0,
                 instanceLayout: InstanceObject.layout(inlineCapacity: 0), hints: hints, methods: SymbolIndex(),
                 next: records))
+        records?.pointee.previous = record
         records = record
         root.initialize(to: makeShape(symbol: -1, fieldCount: 0, parent: nil, owner: record))
         register(root)
@@ -107,23 +108,10 @@ final class ShapeTable {
         UInt64(shapeID) << 32 | UInt64(UInt32(bitPattern: symbol)) << 1 | (isStore ? 1 : 0)
     }
 
-    /// Frees the records and shapes of classes that `isMarked` does not know.
-    func sweep(_ isMarked: (UnsafeRawPointer) -> Bool) {
-        var kept: UnsafeMutablePointer<ClassRecord>?
-        var current = records
-        while let record = current {
-            current = record.pointee.next
-            if isMarked(UnsafeRawPointer(record.pointee.classWords)) {
-                record.pointee.next = kept
-                kept = record
-            } else {
-                destroy(record)
-            }
-        }
-        records = kept
-    }
-
-    private func destroy(_ record: UnsafeMutablePointer<ClassRecord>) {
+    /// Frees the record and the shapes of a class that is gone, and with it its instances.
+    func destroy(_ record: UnsafeMutablePointer<ClassRecord>) {
+        if let previous = record.pointee.previous { previous.pointee.next = record.pointee.next } else { records = record.pointee.next }
+        record.pointee.next?.pointee.previous = record.pointee.previous
         var pending = [record.pointee.root]
         if let dictionary = record.pointee.dictionary { pending.append(dictionary) }
         while let shape = pending.popLast() {

@@ -1,0 +1,79 @@
+import GravlaxHeap
+
+/// Finalizers and cleanups of `std/gc`. The heap finds what died and queues the calls; they are made here, one at a time,
+/// in the order in which they were queued, at safepoints of the running script.
+extension Machine {
+    func runFinalization(_ member: Builtin, _ window: UnsafeMutablePointer<UInt64>) -> Value? {
+        switch member {
+        case .onFinalize: return setFinalizer(Value(bits: window[2]), of: Value(bits: window[1]))
+        case .onCleanup:
+            return addCleanup(Value(bits: window[2]), argument: Value(bits: window[3]), to: Value(bits: window[1]))
+        default: return Value(unchecked: Double(runFinalizers()))
+        }
+    }
+
+    private func setFinalizer(_ function: Value, of object: Value) -> Value? {
+        guard hasIdentity(object) else { return failed("gc.onFinalize expects \(Machine.trackedKinds).") }
+        let address = UnsafeMutableRawPointer(object.words)
+        if function.isNil {
+            _ = mutator.removeFinalizer(address)
+            return .nil
+        }
+        guard takes(function, argumentCount: 1) else { return failed("A finalizer must be a function of one argument.") }
+        guard function != object else { return failed("An object can't be its own finalizer: it would never be found dead.") }
+        return register("The object has a finalizer already.") {
+            mutator.addFinalizer(address, function: function.bits, site: site)
+        }
+    }
+
+    private func addCleanup(_ function: Value, argument: Value, to object: Value) -> Value? {
+        guard hasIdentity(object) else { return failed("gc.onCleanup expects \(Machine.trackedKinds).") }
+        guard takes(function, argumentCount: 1) else { return failed("A cleanup must be a function of one argument.") }
+        guard argument != object, function != object else {
+            return failed("A cleanup can't be given the object itself: it would never be freed.")
+        }
+        let address = UnsafeMutableRawPointer(object.words)
+        return register("The object has this cleanup already.") {
+            mutator.addCleanup(address, function: function.bits, argument: argument.bits, site: site)
+        }
+    }
+
+    private func register(_ whenThere: String, _ add: () -> Registration) -> Value? {
+        let result = retrying { () -> Registration? in
+            let result = add()
+            return result == .refused ? nil : result
+        }
+        guard let result else { return nil }
+        return result == .exists ? failed(whenThere) : .nil
+    }
+
+    /// Where the running call stands: the program's number above the line.
+    private var site: UInt64 {
+        guard let top, let record = top.pointee.prototype, let pc = top.pointee.pc else { return 0 }
+        let function = programs[record.pointee.programNumber].program.functions[record.pointee.functionNumber]
+        return UInt64(record.pointee.programNumber) << 32 | UInt64(function.lines[pc - record.pointee.code - 1])
+    }
+
+    /// Makes the calls that are queued now; those that they queue wait. Returns how many. At a safepoint; none while one
+    /// of them runs.
+    func runFinalizers() -> Int {
+        if isCallingBack { return 0 }
+        var count = 0
+        let due = mutator.dueCallCount
+        while count < due, let call = mutator.takeDueCall() {
+            count += 1
+            let argument = call.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)) } ?? Value(bits: call.argument)
+            callBack(Value(bits: call.function), argument)
+        }
+        return count
+    }
+
+    /// Frees the records of classes that the sweep has freed: a bounded number at each safepoint.
+    func destroyDeadClasses(limit: Int) {
+        var count = 0
+        while count < limit, let payload = mutator.takeNativeCleanup() {
+            shapes.destroy(UnsafeMutablePointer(bitPattern: UInt(payload)).unsafelyUnwrapped)
+            count += 1
+        }
+    }
+}

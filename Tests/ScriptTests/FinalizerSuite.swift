@@ -1,0 +1,142 @@
+// Finalizers as a user meets them: their errors, and what the command line says about them.
+
+import Testing
+
+@Suite("Finalizers")
+struct FinalizerSuite {
+    private static let failing = """
+        import "std/gc" as gc;
+        class A { init(n) { this.n = n; } }
+        var log = [];
+        fun help(a) { return a.missing; }
+        fun done(a) {
+          if (a.n == 2) help(a);
+          log.push(a.n);
+        }
+        fun make() {
+          gc.onFinalize(A(1), done);
+          gc.onFinalize(A(2), done);
+          gc.onFinalize(A(3), done);
+        }
+        make();
+        print "before";
+        gc.collect();
+        gc.runFinalizers();
+        print log.count;
+        """
+
+    /// The script goes on, and so do the other finalizers. The trace ends where the collector called.
+    @Test(arguments: ["", "stress=1,verify=1,clobberfree=1"])
+    func anErrorInsideEndsNothing(collector: String) throws {
+        let outcome = try Subject.run(
+            ["run", "--diagnostics=lox", "-"], input: Array(Self.failing.utf8),
+            environment: collector.isEmpty ? [:] : ["GRAVLAX_GC": collector])
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "before\n2\n")
+        #expect(outcome.errorLines == ["Undefined property 'missing'.", "[line 4] in help()", "[line 6] in done()"])
+    }
+
+    @Test func anErrorInsideShowsItsSource() throws {
+        let outcome = try Subject.run(["run", "-"], input: Array(Self.failing.utf8))
+        #expect(outcome.exitCode == 0)
+        #expect(
+            outcome.errorText == """
+                error: Undefined property 'missing'.
+                 --> standard input:4:24
+                  |
+                4 | fun help(a) { return a.missing; }
+                  |                        ^^^^^^^
+                    in help() at standard input:4
+                    in done() at standard input:6
+
+                """)
+    }
+
+    /// A finalizer that never ends its recursion fails like any other, and leaves the stack as it was.
+    @Test func endlessRecursionInside() throws {
+        let text = """
+            import "std/gc" as gc;
+            fun deep(n) { return deep([n]) + 1; }
+            fun make() { gc.onFinalize([], deep); }
+            fun run(a) {
+              make();
+              gc.collect();
+              gc.runFinalizers();
+              return a;
+            }
+            print run("here");
+            """
+        let outcome = try Subject.run(["run", "--diagnostics=lox", "-"], input: Array(text.utf8))
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "here\n")
+        #expect(outcome.errorLines.first == "Stack overflow.")
+    }
+
+    private static let pending = """
+        import "std/gc" as gc;
+        class A { init(n) { this.n = n; } }
+        fun done(a) { print "finalized " + str(a.n); }
+        var kept = A(1);
+        gc.onFinalize(kept, done);
+        fun make() { gc.onFinalize(A(2), done); }
+        make();
+        print "end";
+        """
+
+    /// Without being asked for none run at the end: neither those that are due nor those of live objects.
+    @Test func noneRunAtExit() throws {
+        let outcome = try Subject.run(["run", "-"], input: Array(Self.pending.utf8), environment: ["GRAVLAX_GC": ""])
+        #expect(outcome.outputText == "end\n")
+    }
+
+    @Test func allRunAtExitWhenAsked() throws {
+        let outcome = try Subject.run(["run", "--finalize-at-exit", "-"], input: Array(Self.pending.utf8))
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputLines.sorted() == ["end", "finalized 1", "finalized 2"])
+    }
+
+    /// Once: what finalizers register while that goes on stays where it is.
+    @Test func eachRunsOnceAtExit() throws {
+        let text = """
+            import "std/gc" as gc;
+            fun done(a) { print "done"; gc.onFinalize([1], done); gc.onFinalize(a, done); }
+            var kept = [];
+            gc.onFinalize(kept, done);
+            """
+        let outcome = try Subject.run(["run", "--finalize-at-exit", "-"], input: Array(text.utf8))
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "done\n")
+    }
+
+    /// What was registered is run, removed, due or waiting.
+    @Test func theLedgerAddsUp() throws {
+        let text = """
+            import "std/gc" as gc;
+            fun done(a) {}
+            var kept = [];
+            gc.onFinalize(kept, done);
+            fun make() { gc.onFinalize([1], done); gc.onCleanup([2], done, 3); }
+            make();
+            gc.collect();
+            gc.runFinalizers();
+            var removed = [4];
+            gc.onFinalize(removed, done);
+            gc.onFinalize(removed, nil);
+            var stats = gc.stats();
+            print stats["finalizersRegistered"];
+            print stats["finalizersRun"];
+            print stats["finalizersDropped"];
+            print stats["finalizersPending"];
+            """
+        let outcome = try Subject.run(["run", "--finalizers", "-"], input: Array(text.utf8))
+        #expect(outcome.outputLines == ["4", "2", "1", "1"])
+        #expect(outcome.errorText == "finalizers and cleanups: 4 registered, 2 run, 1 removed, 0 due, 1 waiting\n")
+    }
+
+    @Test func noneRunAfterAnError() throws {
+        let text = Self.pending + "nil();"
+        let outcome = try Subject.run(["run", "--finalize-at-exit", "-"], input: Array(text.utf8), environment: ["GRAVLAX_GC": ""])
+        #expect(outcome.exitCode == 70)
+        #expect(outcome.outputText == "end\n")
+    }
+}
