@@ -58,8 +58,12 @@ extension Machine {
     /// of them runs.
     func runFinalizers() -> Int {
         if isCallingBack { return 0 }
-        var count = 0
         let due = mutator.dueCallCount
+        if due == 0 { return 0 }
+        let events = heap.raw.pointee.events
+        let began = events.begin()
+        var count = 0
+        defer { events.end(.finalizers, mutator.state.pointee.track, began, UInt64(count)) }
         while count < due, let call = mutator.takeDueCall() {
             count += 1
             let argument = call.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)) } ?? Value(bits: call.argument)
