@@ -86,4 +86,17 @@ import Testing
         #expect(String(decoding: output, as: UTF8.self) == "0\n")
         #expect(interpreter.shapeCount < 10_000)
     }
+
+    /// What a class needs outside the heap goes some time after the class, not in the cycle that finds it dead.
+    @Test func shapesOfDeadClassesAreFreed() throws {
+        let source = """
+            fun make() { class A { init() { this.x = 1; } } A().y = 2; }
+            for (var i = 0; i < 1000; i = i + 1) make();
+            """
+        let interpreter = try Interpreter(configuration: HeapConfiguration(encoding: Value.encoding)) { _ in }
+        try interpreter.run(
+            try Compiler.compile(source: Array(source.utf8), name: "test", globalNames: interpreter.globalNames))
+        interpreter.collect()
+        #expect(interpreter.shapeCount < 10)
+    }
 }
