@@ -48,6 +48,15 @@ struct CallStack {
             && base - registers + registerCount <= CallStack.maximumRegisterCount
     }
 
+    /// Whether a function that the program does not expect, above `base`, has room for calls of its own.
+    func hasRoomForInterruption(top: FramePointer, base: UnsafeMutablePointer<UInt64>) -> Bool {
+        mayGrow(
+            top: top + CallStack.interruptionFrameCount, base: base, registerCount: CallStack.interruptionRegisterCount)
+    }
+
+    private static let interruptionFrameCount = 1_000
+    private static let interruptionRegisterCount = 16_000
+
     /// Room for one more frame above `top` with `registerCount` registers from `base`. Gives the moved `top` and `base`;
     /// `nil`, and nothing has moved, when the limit is reached or memory is refused.
     mutating func grow(

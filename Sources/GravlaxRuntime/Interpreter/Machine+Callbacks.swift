@@ -12,10 +12,6 @@ import GravlaxHeap
 ///
 /// One such call runs at a time; what becomes due meanwhile waits for a later safepoint.
 extension Machine {
-    /// Places in `temporaries` of what is called and its argument, until they stand in registers.
-    private static var calleePlace: Int { 2 }
-    private static var argumentPlace: Int { 3 }
-
     /// Runs what is due, for the frame on top, which stands at a safepoint. The stack may move.
     func runDueCalls() {
         destroyDeadClasses(limit: 64)
@@ -42,34 +38,40 @@ extension Machine {
         _ = runFinalizers()
     }
 
-    /// Calls `function(argument)`. A failure is reported, and is none of the running program's.
-    func callBack(_ function: Value, _ argument: Value) {
+    /// Lets `body` make calls, each `call(function, argument)`, with the frame on top at a safepoint. While `body` runs, and
+    /// afterwards, that frame is on top, but it may have moved. A failure of a call is reported, and is none of the running
+    /// program's.
+    func withCalls(_ body: (_ call: (_ function: UInt64, _ argument: UInt64) -> Void) -> Void) {
         guard let caller = top, let prototype = caller.pointee.prototype, let pc = caller.pointee.pc else {
             fatalError("no frame stands at a safepoint")
         }
-        temporaries[Machine.calleePlace] = function.bits
-        temporaries[Machine.argumentPlace] = argument.bits
         isCallingBack = true
         let number = caller - state.pointee.stack.frames
         defer {
-            temporaries[Machine.calleePlace] = 0
-            temporaries[Machine.argumentPlace] = 0
             isCallingBack = false
-            failure = nil
             top = state.pointee.stack.frames + number
         }
         let trampoline = readyTrampoline()
         let base = caller.pointee.base + Int(prototype.pointee.live[pc - prototype.pointee.code - 1])
-        guard let end = pushFrame(caller, base: base, function.words, trampoline) else { return report(above: number) }
-        end.pointee.prototype = nil
-        end.pointee.pc = nil
-        guard let first = pushFrame(end, base: end.pointee.base, function.words, trampoline) else {
-            return report(above: number)
+        guard state.pointee.stack.hasRoomForInterruption(top: caller, base: base),
+            let end = pushFrame(caller, base: base, closure: 0, trampoline),
+            pushFrame(end, base: end.pointee.base, closure: 0, trampoline) != nil
+        else {
+            // The stack is nearly full. What is due waits for a safepoint that leaves room.
+            failure = nil
+            return
         }
+        state.pointee.stack.frames[number + 1].prototype = nil
+        state.pointee.stack.frames[number + 1].pc = nil
         top = state.pointee.stack.frames + number
-        first.pointee.base[0] = function.bits
-        first.pointee.base[1] = argument.bits
-        if !execute(first) { report(above: number + 2) }
+        body { function, argument in
+            let first = state.pointee.stack.frames + (number + 2)
+            first.pointee.pc = trampoline.pointee.code
+            first.pointee.base[0] = function
+            first.pointee.base[1] = argument
+            if !execute(first) { report(above: number + 2) }
+            top = state.pointee.stack.frames + number
+        }
     }
 
     /// Hands the error of the failure that is set to the host.

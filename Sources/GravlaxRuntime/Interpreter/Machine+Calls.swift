@@ -52,7 +52,8 @@ extension Machine {
     ) -> FramePointer? {
         let prototype = ClosureObject.prototype(closure)
         guard checkArity(prototype.pointee.arity, argumentCount) else { return nil }
-        return pushFrame(frame, base: frame.pointee.base + window, closure, prototype)
+        return pushFrame(
+            frame, base: frame.pointee.base + window, closure: Value(object: closure).bits, prototype)
     }
 
     private func checkArity(_ arity: Int, _ argumentCount: Int) -> Bool {

@@ -208,7 +208,7 @@ final class Machine: RootSource {
         var first = stack.frames
         guard
             let entered = pushFrame(
-                first, base: stack.registers, ObjectWords(closure.words), instance.functions)
+                first, base: stack.registers, closure: closure.bits, instance.functions)
         else {
             failure = nil
             throw RuntimeError(message: "Stack overflow.")
@@ -225,7 +225,7 @@ final class Machine: RootSource {
 
     /// Pushes a frame whose R[0] is at `base`, growing the stack when needed; `nil` is a stack overflow, which is set.
     func pushFrame(
-        _ frame: FramePointer, base: UnsafeMutablePointer<UInt64>, _ closure: ObjectWords,
+        _ frame: FramePointer, base: UnsafeMutablePointer<UInt64>, closure: UInt64,
         _ prototype: UnsafeMutablePointer<PrototypeRecord>
     ) -> FramePointer? {
         var frame = frame
@@ -245,19 +245,18 @@ final class Machine: RootSource {
         let callee = frame + 1
         callee.initialize(
             to: Frame(
-                pc: prototype.pointee.code, base: base, prototype: prototype,
-                closure: Value(object: closure).bits))
+                pc: prototype.pointee.code, base: base, prototype: prototype, closure: closure))
         return callee
     }
 
     /// Grows the stack into what garbage holds: its memory comes from the same budget as that of objects.
     @inline(never) private func growCollecting(
-        _ frame: FramePointer, _ base: UnsafeMutablePointer<UInt64>, registerCount: Int, _ closure: ObjectWords
+        _ frame: FramePointer, _ base: UnsafeMutablePointer<UInt64>, registerCount: Int, _ closure: UInt64
     ) -> (top: FramePointer, base: UnsafeMutablePointer<UInt64>)? {
         guard top != nil, state.pointee.stack.mayGrow(top: frame, base: base, registerCount: registerCount) else {
             return nil
         }
-        temporaries[0] = Value(object: closure).bits
+        temporaries[0] = closure
         defer { temporaries[0] = 0 }
         mutator.freeOSMemory()
         return state.pointee.stack.grow(top: frame, base: base, registerCount: registerCount, mutator)

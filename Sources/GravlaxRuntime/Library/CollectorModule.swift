@@ -98,10 +98,12 @@ extension Machine {
         let counters = heap.raw.pointee.statistics
         let pauses = counters.pauseTotal.value
         defer { tracedPauses = pauses }
-        guard let event = makeRecord([
-            ("cycle", tracedCycles), ("heapLive", counters.heapLive.value), ("heapMarked", counters.heapMarked.value),
-            ("nextGC", counters.nextGC.value), ("pauseNs", pauses - tracedPauses), ("pauseTotalNs", pauses),
-        ]) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
-        callBack(Value(bits: tracer), event)
+        withCalls { call in
+            guard let event = makeRecord([
+                ("cycle", tracedCycles), ("heapLive", counters.heapLive.value), ("heapMarked", counters.heapMarked.value),
+                ("nextGC", counters.nextGC.value), ("pauseNs", pauses - tracedPauses), ("pauseTotalNs", pauses),
+            ]) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
+            call(tracer, event.bits)
+        }
     }
 }

@@ -64,10 +64,12 @@ extension Machine {
         let began = events.begin()
         var count = 0
         defer { events.end(.finalizers, mutator.state.pointee.track, began, UInt64(count)) }
-        while count < due, let call = mutator.takeDueCall() {
-            count += 1
-            let argument = call.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)) } ?? Value(bits: call.argument)
-            callBack(Value(bits: call.function), argument)
+        withCalls { call in
+            while count < due, let next = mutator.takeDueCall() {
+                count += 1
+                let object = next.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)).bits }
+                call(next.function, object ?? next.argument)
+            }
         }
         return count
     }
