@@ -62,6 +62,8 @@ extension Machine {
             ("objects", statistics.objects), ("mallocs", statistics.mallocs), ("frees", statistics.frees),
             ("pagesInUse", statistics.pagesInUse), ("pagesSwept", statistics.pagesSwept),
             ("pauseTotalNs", statistics.pauseTotalNanoseconds), ("pauseMaxNs", statistics.pauseMaxNanoseconds),
+            ("sweepNs", statistics.sweepNanoseconds), ("assistNs", statistics.assistNanoseconds),
+            ("scavengedBytes", statistics.scavengedBytes),
             ("finalizersRegistered", ledger.registered), ("finalizersRun", ledger.run),
             ("finalizersDropped", ledger.dropped), ("finalizersPending", ledger.pending),
         ])
