@@ -149,6 +149,10 @@ extension Heap {
             markRoots(worker)
             while worker.pointee.step(4096) {}
             worker.pointee.rescanAfterOverflow()
+            while raw.markEphemerons(worker) {
+                while worker.pointee.step(4096) {}
+                worker.pointee.rescanAfterOverflow()
+            }
         }
         let marked = worker.markedBytes
         worker.destroy()

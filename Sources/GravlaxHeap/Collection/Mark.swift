@@ -176,6 +176,34 @@ package struct MarkWorker {
         if !span.pointee.spanClass.noscan { Self.scanPiece(object, span, heap, encoding, &stack) }
     }
 
+    /// Marks the object that `address` points into at once, and pushes what it refers to on the index's stack, or here
+    /// what that has no room for. Its base; 0 if it was marked already, or there is none.
+    mutating func markAndScan(_ address: UInt, _ index: EphemeronIndex) -> UInt {
+        guard let (base, span, number) = heap.findObject(address), span.setMarked(number) else { return 0 }
+        let size = span.pointee.elemSize
+        scannedBytes &+= UInt64(size)
+        heap.setPageMark(span)
+        if span.pointee.spanClass.noscan { return base }
+        if size > UInt(HeapConstants.scanPiece) {
+            Self.scanPiece(base, span, heap, encoding, &stack)
+            return base
+        }
+        var at = base
+        while at < base &+ size {
+            let cell = heap.arena(ArenaIndex(address: at)).unsafelyUnwrapped
+            let bits = heap.bitmapWord(at, cell)
+            if bits & 0b10 == 0 { break }
+            if bits & 0b01 != 0 {
+                let slot = UnsafePointer<Atomic<UInt64>>(bitPattern: at).unsafelyUnwrapped
+                let word = slot.pointee.load(ordering: .acquiring)
+                let referent = UInt(word & encoding.addressMask)
+                if word & encoding.mask == encoding.match, !index.pushGrey(referent) { mark(address: referent) }
+            }
+            at &+= 8
+        }
+        return base
+    }
+
     /// Looks at up to `units` grey objects or pieces. False when nothing was left.
     ///
     /// - Source: Go 1.14 mgcmark.go, gcDrainN, greyobject and scanobject; the ring is this heap's own.
@@ -357,7 +385,12 @@ package struct MarkWorker {
 
     /// Scans every marked object again until no buffer ran out on the way. World stopped, and no other worker at work.
     package mutating func rescanAfterOverflow() {
+        let heap = heap
         while heap.pointee.work.overflow.pointee.exchange(0, ordering: .relaxed) != 0 {
+            // What specials keep may have been grey and not marked.
+            withUnsafeMutablePointer(to: &self) { worker in
+                for job in 0..<heap.specialRootJobCount { heap.markSpecialRoots(job: job, worker) }
+            }
             for position in 0..<heap.pointee.allSpansCount {
                 let span = MSpanRef(bitPattern: heap.pointee.allSpans[position]).unsafelyUnwrapped
                 if span.state != .inUse || span.pointee.spanClass.noscan { continue }

@@ -13,7 +13,7 @@ extension HeapVerifier {
                 .visitRoots(RootVisitor(tracer: reachable))
         }
         reachFromSpecials(survey, reachable)
-        reachable.trace()
+        repeat { reachable.trace() } while reachValues(reachable)
         findings = reachable.findings
         let tiny = Set(survey.mutators.map { $0.pointee.tiny })
         for span in survey.inUse {
@@ -63,6 +63,8 @@ final class ReachableSet {
     private let encoding: WordEncoding
     private var bits: [UInt: UnsafeMutablePointer<UInt64>] = [:]
     private var waiting: [UInt] = []
+    /// Objects reached so far.
+    private(set) var count = 0
     fileprivate var findings: Findings
 
     private static let wordCount = HeapConstants.arenaSize / 8 / 64
@@ -95,6 +97,7 @@ final class ReachableSet {
         let bit: UInt64 = 1 << UInt64(word % 64)
         if words[Int(word / 64)] & bit != 0 { return false }
         words[Int(word / 64)] |= bit
+        count += 1
         return true
     }
 

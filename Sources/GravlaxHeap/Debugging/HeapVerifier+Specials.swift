@@ -57,13 +57,20 @@ extension HeapVerifier {
         }
         var records = 0
         var waiting: UInt64 = 0
+        var tables = 0
         for span in survey.inUse {
             forEachSpecial(of: span) { special in
                 records += 1
                 if special.pointee.kind == .finalizer || special.pointee.kind == .cleanup { waiting += 1 }
+                if special.pointee.kind == .weakTable { tables += 1 }
             }
         }
         let specials = heap.pointee.specials
+        var linked = 0
+        specials.ephemerons.forEachTable { _ in linked += 1 }
+        findings.expect(
+            linked == tables && linked == specials.ephemerons.tableCount,
+            "\(tables) objects are weak tables, \(linked) are known and \(specials.ephemerons.tableCount) counted")
         for queue in [specials.due, specials.natives] {
             var entries = 0
             queue.forEach { _ in entries += 1 }
@@ -112,5 +119,20 @@ extension HeapVerifier {
             let argument = special.pointee.argument
             reachable.reach(special.pointee.kind == .finalizer ? match | argument : argument, holder: 0, slot: 0)
         }
+    }
+
+    /// The handles of reached tables' entries, and the values of reached keys. True if that reached anything.
+    func reachValues(_ reachable: ReachableSet) -> Bool {
+        let match = heap.pointee.configuration.encoding.match
+        let count = reachable.count
+        heap.pointee.specials.ephemerons.forEachTable { table in
+            if !reachable.contains(table.address) { return }
+            for entry in 0..<table.capacity where table.handle(entry) > WeakTable.removed {
+                reachable.reach(match | UInt64(table.handle(entry)), holder: table.address, slot: 0)
+                let key = table.key(entry)
+                if key != 0, reachable.contains(key) { reachable.reach(table.value(entry), holder: key, slot: 0) }
+            }
+        }
+        return reachable.count != count
     }
 }

@@ -6,6 +6,8 @@ import Glibc
 package enum LockRank: UInt8, CaseIterable, Sendable {
     /// Mutators, stops and phases.
     case scheduler
+    /// What fell due, and the tables of ephemerons.
+    case specialQueues
     /// Queues of marking work and root jobs.
     case markWork
     /// Lists of spans to sweep.

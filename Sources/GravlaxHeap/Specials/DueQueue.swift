@@ -28,7 +28,7 @@ package struct DueQueue {
 
     /// Nil when the system refuses the record.
     init?(memory: OSMemory, statistic: SystemStatistic) {
-        guard let lock = HeapLock(rank: .specialRecords, memory: memory, statistic: statistic),
+        guard let lock = HeapLock(rank: .specialQueues, memory: memory, statistic: statistic),
             let place = memory.allocatePersistent(
                 byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
         else { return nil }

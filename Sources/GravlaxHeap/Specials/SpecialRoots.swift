@@ -46,6 +46,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         pointee.specials.roots.begin(
             arenaCount: pointee.allArenasCount.load(ordering: .relaxed),
             queueJobCount: pointee.specials.due.beginMarking())
+        pointee.specials.ephemerons.begin()
     }
 
     /// Root jobs of this mark.

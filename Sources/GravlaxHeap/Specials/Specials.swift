@@ -11,6 +11,7 @@ package struct Specials {
     package let natives: DueQueue
     package let counters: FinalizationCounters
     package let roots: SpecialRoots
+    package let ephemerons: Ephemerons
 
     /// Nil when the system refuses the records.
     init?(memory: OSMemory, statistic: SystemStatistic) {
@@ -18,13 +19,15 @@ package struct Specials {
             let due = DueQueue(memory: memory, statistic: statistic),
             let natives = DueQueue(memory: memory, statistic: statistic),
             let counters = FinalizationCounters(memory: memory, statistic: statistic),
-            let roots = SpecialRoots(memory: memory, statistic: statistic)
+            let roots = SpecialRoots(memory: memory, statistic: statistic),
+            let ephemerons = Ephemerons(memory: memory, statistic: statistic)
         else { return nil }
         self.pool = pool
         self.due = due
         self.natives = natives
         self.counters = counters
         self.roots = roots
+        self.ephemerons = ephemerons
     }
 }
 
@@ -65,7 +68,13 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         // Inside the lock, or a removal could clear the bit of a list that has a record again.
         if wasEmpty { setPageSpecials(span, true) }
         span.unlockSpecials()
-        if !isNew { freeSpecial(record, mutator) }
+        if !isNew {
+            freeSpecial(record, mutator)
+        } else if kind == .weakTable {
+            pointee.specials.ephemerons.link(record)
+            // A pass over all tables that is under way, or over, did not see this one.
+            if isMarking { pointee.work.progress.add(1) }
+        }
         return isNew ? .registered : .exists
     }
 
@@ -151,7 +160,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             case (.isFinalized, _): kept.append(special)
             case (.dies, .cleanup): due.append(special)
             case (.dies, .native): natives.append(special)
-            case (.dies, .profile), (.dies, .weakTable): freed.append(special)
+            case (.dies, .profile): freed.append(special)
+            case (.dies, .weakTable):
+                pointee.specials.ephemerons.unlink(special)
+                freed.append(special)
             }
         }
         span.pointee.specials = kept.first
