@@ -32,8 +32,12 @@ final class BackgroundScavenger: Sendable {
         task = BackgroundTask(label: "gravlax.scavenger") { task in
             let heap = MHeapRef(bitPattern: heapBits).unsafelyUnwrapped
             if heap.retainedByteCount <= heap.pointee.scavengeGoal.load(ordering: .relaxed) { return }
-            guard heap.isSweepDone else { return task.post(after: .milliseconds(20)) }
             guard heap.pointee.world.tryEnter() else { return task.post(after: .milliseconds(2)) }
+            // Inside, since from here on no flip begins another sweep.
+            guard heap.isSweepDone else {
+                heap.pointee.world.leave()
+                return task.post(after: .milliseconds(20))
+            }
             let began = processorNanoseconds()
             let current = heap.sweepgen
             if generation.exchange(current, ordering: .relaxed) != current {
@@ -57,13 +61,15 @@ final class BackgroundScavenger: Sendable {
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
-    /// Releases up to so many bytes of what the heap holds beyond its goal, not counting the rest of a huge page. The
-    /// heap lock is open while the system works. Returns the bytes.
+    /// Releases up to so many bytes of what the heap holds beyond its goal, not counting the rest of a huge page; when
+    /// nothing of it is left, the chunk that it has prepared. The heap lock is open while the system works on pages.
+    /// Returns the bytes.
     package func scavengeStep(_ byteCount: UInt) -> UInt {
         let goal = pointee.scavengeGoal.load(ordering: .relaxed)
         let retained = retainedByteCount
         if retained <= goal { return 0 }
-        return scavenge(byteCount: Swift.min(byteCount, retained - goal), .background)
+        let released = scavenge(byteCount: Swift.min(byteCount, retained - goal), .background)
+        return released > 0 ? released : pointee.lock.withLock { releasePrepared() }
     }
 }
 

@@ -40,6 +40,27 @@ import Testing
         fixture.raw.freeSpan(span, fixture.state)
     }
 
+    /// The chunk that is prepared for growth is the last to go.
+    @Test func aPreparedChunkGoesLast() throws {
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+        }
+        #expect(fixture.withLock { fixture.raw.grow(8192 - 512) })
+        fixture.raw.prepareNextChunk()
+        #expect(fixture.raw.preparedByteCount == 4 << 20)
+        fixture.freeManual(try fixture.manualSpan(2048))
+        fixture.withLock { fixture.raw.pointee.pages.scavengeStartGeneration() }
+        fixture.raw.pointee.scavengeGoal.store(0, ordering: .relaxed)
+        while fixture.raw.retainedByteCount > 4 << 20 {
+            #expect(fixture.raw.preparedByteCount == 4 << 20)
+            #expect(fixture.raw.scavengeStep(1 << 20) > 0)
+        }
+        #expect(fixture.raw.scavengeStep(1 << 20) == 4 << 20)
+        #expect(fixture.raw.preparedByteCount == 0 && fixture.raw.retainedByteCount == 0)
+        #expect(fixture.raw.scavengeStep(1 << 20) == 0)
+    }
+
     /// A step stays within its size, and the last one ends at the goal.
     @Test func stepsEndAtTheGoal() throws {
         let fixture = try HeapFixture()
