@@ -1,5 +1,4 @@
-// A cycle's report as a trace line. Marking stops the world, so the whole stop
-// stands in the middle column, and no time in the assist and idle columns.
+// A cycle's report as a trace line. As in Go, what stops the world takes all processors.
 
 import GravlaxHeap
 
@@ -12,14 +11,17 @@ extension TraceLines {
 
 extension CollectionTraceLine {
     package init(_ cycle: CycleReport) {
-        let elapsed = max(cycle.endNanoseconds, 1)
+        let processors = UInt64(cycle.processorCount)
+        let elapsed = max(cycle.end * processors, 1)
+        let first = cycle.sweeping + cycle.sweepTermination.timeToStop + cycle.sweepTermination.timeStopped
+        let last = cycle.markTermination.timeToStop + cycle.markTermination.timeStopped
         self.init(
-            number: cycle.number, start: cycle.startNanoseconds,
+            number: cycle.number, start: cycle.start,
             processorFraction: Double(cycle.collectingTotal) / Double(elapsed),
-            sweepTermination: cycle.sweepBefore + cycle.timeToStop, marking: cycle.timeStopped, markTermination: 0,
-            sweepTerminationCPU: cycle.sweepBefore, assistCPU: 0, workerCPU: cycle.timeStopped, idleCPU: 0,
-            markTerminationCPU: 0, heapAtStart: cycle.liveBefore, heapAtEnd: cycle.liveBefore,
-            heapMarked: cycle.marked, goal: cycle.goalBytes, processorCount: cycle.mutatorCount,
-            isForced: cycle.forced)
+            sweepTermination: first, marking: cycle.marking, markTermination: last,
+            sweepTerminationCPU: first * processors, assistCPU: cycle.assistTime, workerCPU: cycle.backgroundTime,
+            idleCPU: cycle.idleTime, markTerminationCPU: last * processors, heapAtStart: cycle.liveBefore,
+            heapAtEnd: cycle.liveAfter, heapMarked: cycle.marked, goal: cycle.goal,
+            processorCount: cycle.processorCount, isForced: cycle.forced)
     }
 }

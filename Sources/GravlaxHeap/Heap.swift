@@ -15,14 +15,18 @@ import Synchronization
 /// in raw memory under the rules that stand there.
 public final class Heap: @unchecked Sendable {
     package let raw: MHeapRef
+    package let collector: Collector
     public let configuration: HeapConfiguration
-    let sweepers: BackgroundSweepers
-    let scavenger: BackgroundScavenger?
+    private let sweepers: BackgroundSweepers
+    private let scavenger: BackgroundScavenger?
     private let preparation: BackgroundTask?
-    let createdAt = monotonicNanoseconds()
     private let counterMemory: UnsafeMutableRawPointer
-    /// Called after each cycle, on the thread that ran it. Set before the first mutator is made.
-    public var onCycle: ((CycleReport) -> Void)?
+    /// Called after each cycle, on the thread that ended it, in the order of the cycles. Set before the first mutator is
+    /// made.
+    public var onCycle: ((CycleReport) -> Void)? {
+        get { collector.onCycle }
+        set { collector.onCycle = newValue }
+    }
 
     /// - Throws: `HeapError.outOfMemory` when the system refuses what a heap needs to exist.
     public convenience init(_ configuration: HeapConfiguration = HeapConfiguration()) throws {
@@ -40,9 +44,20 @@ public final class Heap: @unchecked Sendable {
         }
         self.raw = raw
         self.counterMemory = counterMemory
-        raw.pointee.statistics.nextGC.set(Self.goal(afterMarking: 0, percent: configuration.gcPercent))
-        sweepers = BackgroundSweepers(raw, count: configuration.backgroundSweepers)
-        scavenger = configuration.scavengesInBackground ? BackgroundScavenger(raw) : nil
+        let sweepers = BackgroundSweepers(raw, count: configuration.backgroundSweepers)
+        let scavenger = configuration.scavengesInBackground ? BackgroundScavenger(raw) : nil
+        guard let collector = Collector(
+            raw, configuration, memory: memory, sweepers: sweepers, scavenger: scavenger)
+        else {
+            sweepers.stop()
+            scavenger?.stop()
+            raw.destroy()
+            counterMemory.deallocate()
+            throw HeapError.outOfMemory
+        }
+        self.sweepers = sweepers
+        self.scavenger = scavenger
+        self.collector = collector
         let heapBits = UInt(bitPattern: raw)
         preparation = configuration.usesHugePages && configuration.preparesMemory
             ? BackgroundTask(label: "gravlax.memory") { _ in
@@ -52,12 +67,16 @@ public final class Heap: @unchecked Sendable {
     }
 
     deinit {
+        collector.stop()
         sweepers.stop()
         scavenger?.stop()
         preparation?.stop()
         raw.destroy()
         counterMemory.deallocate()
     }
+
+    /// The report of the last cycle that ended; nil before the first.
+    public var lastCycle: CycleReport? { collector.lastReport }
 
     /// A mutator for the calling thread, running.
     ///
@@ -69,9 +88,16 @@ public final class Heap: @unchecked Sendable {
             throw HeapError.outOfMemory
         }
         mutator.pointee.roots = Unmanaged.passUnretained(roots as AnyObject)
-        mutator.pointee.owner = Unmanaged.passUnretained(self)
-        raw.pointee.world.add(mutator)
-        mutator.pointee.flushGeneration = raw.sweepgen
+        mutator.pointee.owner = Unmanaged.passUnretained(collector)
+        raw.pointee.world.add(mutator) {
+            // In the middle of a cycle its roots are one job more.
+            if raw.isMarking {
+                mutator.beginMarking()
+                raw.progress.pointee.pendingRoots.wrappingAdd(1, ordering: .relaxed)
+                raw.progress.pointee.openRoots.store(1, ordering: .relaxed)
+            }
+            mutator.pointee.flushGeneration = raw.sweepgen
+        }
         return Mutator(mutator)
     }
 }
@@ -111,8 +137,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         guard let sweep0 = SweepBuffer(memory: memory, statistic: metadata),
             let sweep1 = SweepBuffer(memory: memory, statistic: metadata),
             let markBits = MarkBitsArenas(memory: memory, statistic: counters.markBits),
-            let stacks = WorkBufferStacks(memory: memory, statistic: counters.workBuffers),
-            let marks = memory.allocatePersistent(byteCount: 128, alignment: 64, statistic: metadata),
+            let work = MarkWork(memory: memory, buffers: counters.workBuffers, statistic: metadata),
+            let pacer = Pacer(
+                configuration, counters, memory: memory,
+                processorCount: configuration.processorCount ?? Processors.count),
             let centrals = memory.allocatePersistent(
                 byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata),
             let specials = Specials(memory: memory, statistic: metadata),
@@ -148,9 +176,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             scavengeGoal: Atomic(.max), centrals: centrals, spanAllocator: spans,
             specials: specials,
             markBits: markBits,
-            work: MarkWork(
-                stacks: stacks, overflow: marks.bindMemory(to: Atomic<UInt32>.self, capacity: 1),
-                progress: (marks + 64).bindMemory(to: Atomic<UInt64>.self, capacity: 1)),
+            work: work, pacer: pacer,
             world: world, events: events, latencies: latencies, sweepers: Atomic(0), pagesSwept: Atomic(0),
             reclaimIndex: Atomic(1 << 63), reclaimCredit: Atomic(0)))
         for index in 0..<SpanClass.count {

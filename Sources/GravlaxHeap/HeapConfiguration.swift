@@ -33,8 +33,8 @@ public struct DebugModes: Sendable {
 /// What keeps a heap small and its pauses short. A test turns one off and sees
 /// what it was good for fail; nothing else does.
 package struct Mechanisms: OptionSet, Sendable {
-    package let rawValue: UInt8
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
     /// Allocation sweeps in proportion to what it takes.
     package static let sweepCredit = Mechanisms(rawValue: 1)
     /// A run of pages is taken only after as many were reclaimed.
@@ -45,6 +45,12 @@ package struct Mechanisms: OptionSet, Sendable {
     package static let tinyBlockMarking = Mechanisms(rawValue: 8)
     /// Spans with marked objects are known by their first page.
     package static let pageMarks = Mechanisms(rawValue: 16)
+    /// A store records the value that it overwrites.
+    package static let deletionBarrier = Mechanisms(rawValue: 32)
+    /// A store records the value that it writes.
+    package static let insertionBarrier = Mechanisms(rawValue: 64)
+    /// Objects made while marking are marked as they are made.
+    package static let blackAllocation = Mechanisms(rawValue: 128)
 }
 
 /// What a heap is made with.
@@ -55,6 +61,12 @@ public struct HeapConfiguration: Sendable {
     public var budget: UInt64?
     /// Percentage that the heap may grow beyond what was live before the next cycle; negative = never collect by itself.
     public var gcPercent = 100
+    /// Bytes that the heap should stay under (`readyBytes`), by collecting more often; unlike `budget` it refuses
+    /// nothing, and it is given up while collecting would take more than half of the processors' time. nil = no limit.
+    public var memoryLimit: UInt64?
+    /// Threads that mark in the background, at most; nil = as many as there are processors. With 0, mutators do all of
+    /// the marking as they allocate.
+    public var markWorkers: Int?
     /// Threads that sweep in the background, at first one less than there are processors, but one; 0 leaves all
     /// sweeping to allocation.
     public var backgroundSweepers = Swift.max(1, Processors.count - 1)
@@ -70,6 +82,8 @@ public struct HeapConfiguration: Sendable {
     public var debug = DebugModes()
     /// Read the clock around each allocation that needs a new span, for `HeapStatistics.stalls`.
     public var measuresStalls = false
+    /// Processors that the pacing of marking counts with; nil = those that the process may use.
+    package var processorCount: Int?
     package var disabledMechanisms: Mechanisms = []
 
     public init(encoding: WordEncoding = .plainAddresses) { self.encoding = encoding }

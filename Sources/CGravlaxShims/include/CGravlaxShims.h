@@ -3,6 +3,7 @@
 #define GRAVLAX_SHIMS_H
 
 #include <stdint.h>
+#include <sys/syscall.h>
 
 /// Asks the processor to bring the cache line at `address` closer, for reading.
 static inline __attribute__((always_inline)) void gravlax_prefetch(const void *_Nullable address) {
@@ -21,6 +22,14 @@ static inline __attribute__((always_inline)) void gravlax_spin_hint(void) {
 /// `number` without its fraction: one instruction, without the range check of Swift's conversion.
 /// Undefined unless |number| < 2^63.
 static inline __attribute__((always_inline)) int64_t gravlax_truncate(double number) { return (int64_t)number; }
+
+long syscall(long number, ...);
+
+/// Fills `set` with a bit for each processor that the calling thread may use. Returns the bytes filled, or -1.
+/// The C library declares its own function only for GNU sources, and Swift cannot call what takes variable arguments.
+static inline long gravlax_get_affinity(void *_Nonnull set, unsigned long byteCount) {
+    return syscall(SYS_sched_getaffinity, 0, byteCount, set);
+}
 
 // The ends of the interpreter's handlers. Each gives `pc` back and costs no instruction, but is opaque to the optimiser
 // and different from the others (by its spaces), so that it neither removes nor merges the block an end stands in.

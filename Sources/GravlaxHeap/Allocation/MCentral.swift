@@ -50,6 +50,8 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         if !span.hasFree { fatal("a span to allocate from is full", ("base", span.base)) }
         let used = UInt(span.pointee.allocCount) * span.pointee.elemSize
         heap.pointee.statistics.heapLive.add(UInt64(spanBytes - used))
+        if !pointee.spanClass.noscan { heap.pointee.statistics.heapScan.add(UInt64(spanBytes - used)) }
+        mutator.pointee.refillBytes = spanBytes - used
         mutator.countSmallAllocs(sizeClass, Int(span.pointee.elemCount - span.pointee.allocCount))
         return span
     }
@@ -127,7 +129,9 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             }
             // A stale span's objects were counted anew by the mark.
             if !stale {
-                pointee.heap.pointee.statistics.heapLive.subtract(UInt64(UInt(free) * span.pointee.elemSize))
+                let unused = UInt64(UInt(free) * span.pointee.elemSize)
+                pointee.heap.pointee.statistics.heapLive.subtract(unused)
+                if !pointee.spanClass.noscan { pointee.heap.pointee.statistics.heapScan.subtract(unused) }
             }
         }
         if stale { _ = pointee.heap.sweep(span, preserve: false, mutator) }

@@ -37,7 +37,7 @@ extension Mutator {
             let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
             heap.writeBitmap(address, bits: layout.bits, wordCount: UInt(layout.elemWords), arena)
         }
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { heap.blacken(address) }
+        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.blacken(address) }
         return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
     }
 
@@ -51,7 +51,7 @@ extension Mutator {
                 SpanClass(rawValue: state.pointee.noscanClasses[(byteCount &+ 7) &>> 3]))
             if _fastPath(address != 0) {
                 if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
-                    state.pointee.heap.blacken(address)
+                    state.blacken(address)
                 }
                 return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
             }
@@ -74,22 +74,26 @@ extension Mutator {
         if layout.elemWords != 0 { return finish(address, layout) }
         heap.writeLongBitmap(
             address, headerWords: UInt(layout.headerWords), slotCount: layout.slotCount, elemSize: span.pointee.elemSize)
-        if heap.isMarking { heap.blacken(address) }
+        if heap.isMarking { state.blacken(address) }
         return UnsafeMutableRawPointer(bitPattern: address)
     }
 }
 
-extension UnsafeMutablePointer where Pointee == MHeap {
+extension UnsafeMutablePointer where Pointee == MutatorState {
     /// Marks a new object: what is allocated while marking is black (INV-21).
     @usableFromInline @inline(never)
     package func blacken(_ address: UInt) {
-        let span = spanOfUnchecked(address)
-        _ = span.setMarked(span.objectIndex(of: address))
-        setPageMark(span)
+        let heap = pointee.heap
+        if heap.isDisabled(.blackAllocation) { return }
+        let span = heap.spanOfUnchecked(address)
+        if span.setMarked(span.objectIndex(of: address)) {
+            let byteCount = UInt64(span.pointee.elemSize)
+            pointee.blackBytes = pointee.blackBytes &+ byteCount
+            if !span.pointee.spanClass.noscan { pointee.blackScanBytes = pointee.blackScanBytes &+ byteCount }
+            heap.setPageMark(span)
+        }
     }
-}
 
-extension UnsafeMutablePointer where Pointee == MutatorState {
     /// The next free slot of the cached span's window; 0 when the window is used up.
     ///
     /// - Source: Go 1.14 malloc.go, nextFreeFast.
@@ -119,17 +123,22 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             pointee.heap.sampleCounters()
             guard isRefilled else { return nil }
             span = pointee.cache[Int(spanClass.rawValue)]
-            requestCycleIfDue()
+            noteTaken(byteCount: pointee.refillBytes)
         }
         let address = takeSlot(spanClass)
         if pointee.heap.pointee.configuration.debug.stress > 0 { noteStress(span) }
         return (address, span)
     }
 
-    /// After `heapLive` rose: by a span for the cache, or a large object.
-    private func requestCycleIfDue() {
-        let statistics = pointee.heap.pointee.statistics
-        if statistics.heapLive.value >= statistics.nextGC.value { requestPoll(.collect) }
+    /// After `heapLive` rose by a span for the cache, or a large object: asks for a cycle that is due, or helps the one
+    /// that runs.
+    private func noteTaken(byteCount: UInt) {
+        let heap = pointee.heap
+        if heap.isMarking {
+            assist(byteCount: byteCount)
+        } else if heap.pointee.statistics.heapLive.value >= heap.pointee.pacer.trigger {
+            requestPoll(.collect)
+        }
     }
 
     /// `stress` counts every allocation, which it makes slow, and starts a cycle every so often.
@@ -221,11 +230,12 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         span.pointee.allocCount = 1
         let counters = heap.pointee.statistics
         counters.heapLive.add(UInt64(bytes))
+        if !noscan { counters.heapScan.add(UInt64(bytes)) }
         counters.largeAllocBytes.add(UInt64(bytes))
         counters.largeAllocCount.add(1)
         heap.sampleCounters()
-        if heap.isMarking { heap.blacken(span.base) }
-        requestCycleIfDue()
+        if heap.isMarking { blacken(span.base) }
+        noteTaken(byteCount: bytes)
         if heap.pointee.configuration.debug.stress > 0 { noteStress(nil) }
         return span
     }
@@ -252,7 +262,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         if zeroed, span.pointee.needZero, !span.clearsWindows {
             object.initializeMemory(as: UInt8.self, repeating: 0, count: Int(span.pointee.elemSize))
         }
-        if pointee.barrier.load(ordering: .relaxed) != 0 { pointee.heap.blacken(address) }
+        if pointee.barrier.load(ordering: .relaxed) != 0 { blacken(address) }
         return object
     }
 

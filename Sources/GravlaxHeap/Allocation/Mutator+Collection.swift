@@ -5,42 +5,147 @@ import Glibc
 import Synchronization
 
 extension Mutator {
-    private var heap: Heap { state.pointee.owner.unsafelyUnwrapped.takeUnretainedValue() }
+    private var collector: Collector { state.pointee.owner.unsafelyUnwrapped.takeUnretainedValue() }
     private var world: World { state.pointee.heap.pointee.world }
 
-    /// Lets a stop happen, and runs a cycle if one is due. Call when
-    /// `pollRequested`, with every live reference visible to the root source.
+    /// Lets a stop happen, visits this mutator's roots if marking began, begins a cycle if one is due, and flushes what
+    /// its stores recorded. Call when `pollRequested`, with every live reference visible to the root source.
     public func safepoint() {
         if state.pointee.heap.pointee.world.isStopping {
             world.leave(state)
             world.enter(state)
-            state.prepareForSweep()
         }
+        state.prepareForSweep()
+        if state.pointee.needsScan { state.scanOwnRoots() }
         // Whoever asked looks at `hasDueCalls` now.
         state.withdrawPoll(.dueCalls)
-        let due = state.pointee.poll.load(ordering: .relaxed) & PollReason.collect.rawValue != 0
-        if due {
+        if state.pointee.poll.load(ordering: .relaxed) & PollReason.collect.rawValue != 0 {
             state.withdrawPoll(.collect)
-            let counters = state.pointee.heap.pointee.statistics
-            let stress = state.pointee.heap.pointee.configuration.debug.stress > 0
-            if stress || counters.heapLive.value >= counters.nextGC.value {
-                _ = heap.runCycle(state, forced: false)
-                state.prepareForSweep()
+            collectIfDue()
+        }
+    }
+
+    private func collectIfDue() {
+        let raw = state.pointee.heap
+        if raw.isMarking {
+            // No background worker is there to go on with it.
+            _ = advance(units: 512)
+            return
+        }
+        let isStress = raw.pointee.configuration.debug.stress > 0
+        guard isStress || raw.pointee.statistics.heapLive.value >= raw.pointee.pacer.trigger else { return }
+        // What cannot be swept now is swept by others; the next allocation that takes a span asks again.
+        _ = collector.startCycle(state, forced: false, sweepLimit: isStress ? .max : Self.sweepLimit)
+    }
+
+    /// Spans that a cycle's beginning may sweep.
+    private static var sweepLimit: Int { 64 }
+
+    /// A full cycle that begins after the call: mark, then sweep everything, before it returns. The mutator helps. At a
+    /// safepoint only.
+    ///
+    /// - Returns: false, and nothing happened, if memory that a cycle cannot do without was refused.
+    /// - Source: Go 1.14 mgc.go, GC.
+    @discardableResult
+    public func collect() -> Bool {
+        // A cycle that is running may have marked already what has died since.
+        let begun = state.pointee.heap.progress.pointee.begun.load(ordering: .relaxed)
+        if state.pointee.heap.isMarking { helpMarking(throughCycle: begun) }
+        while state.pointee.heap.progress.pointee.begun.load(ordering: .relaxed) == begun {
+            switch collector.startCycle(state, forced: true, sweepLimit: .max) {
+            case .begun: break
+            case .refused: return false
+            case .busy, .sweeping: yieldToOthers()
+            }
+        }
+        helpMarking(throughCycle: begun + 1)
+        state.prepareForSweep()
+        _ = collector.finishSweep(state)
+        if hasDueCalls { state.requestPoll(.dueCalls) }
+        return true
+    }
+
+    /// Marks beside the workers until that many cycles are over and reported.
+    private func helpMarking(throughCycle number: UInt64) {
+        let raw = state.pointee.heap
+        let progress = raw.progress
+        func isOver() -> Bool { progress.pointee.reported.load(ordering: .acquiring) >= number }
+        while !isOver() {
+            safepoint()
+            if raw.isMarking {
+                raw.enterMarking()
+                while !world.isStopping, raw.markStretch(state.pointee.marker, units: 512) {
+                    progress.pointee.backgroundCredit.wrappingAdd(
+                        state.pointee.marker.pointee.publish(), ordering: .relaxed)
+                }
+                state.leaveMarking()
+                if raw.looksDone, collector.endCycle(state) { continue }
+            }
+            // Somebody else has the rest in hand, and tells when there is something to do.
+            world.rest(state) {
+                isOver() || raw.isMarking && (!raw.hasNothingToTake || raw.looksDone)
             }
         }
     }
 
-    /// A full cycle: mark, then sweep everything, before it returns. At a safepoint only.
+    /// Lets another thread that is about to stop the world do so.
+    private func yieldToOthers() {
+        world.leave(state)
+        sched_yield()
+        world.enter(state)
+        state.prepareForSweep()
+        if state.pointee.needsScan { state.scanOwnRoots() }
+    }
+
+    /// Advances a running cycle by about `units` grey objects, and ends it if nothing is left. At a safepoint only.
     ///
-    /// - Returns: false, and nothing happened, if memory that a cycle cannot do without was refused.
+    /// - Returns: whether a cycle is still running.
     @discardableResult
-    public func collect() -> Bool {
-        guard heap.runCycle(state, forced: true) else { return false }
-        heap.finishSweep(state)
-        // Somebody else may still be at a span of this cycle. The next one cannot begin before we stop.
-        while !state.pointee.heap.isSweepDone { sched_yield() }
-        if hasDueCalls { state.requestPoll(.dueCalls) }
+    public func step(_ units: Int) -> Bool {
+        safepoint()
+        return state.pointee.heap.isMarking && advance(units: Swift.max(1, units))
+    }
+
+    /// Marks about `units` grey objects, and ends the cycle if nothing is left. False if it is over.
+    private func advance(units: Int) -> Bool {
+        let raw = state.pointee.heap
+        var rest = units
+        raw.enterMarking()
+        while rest > 0, raw.markStretch(state.pointee.marker, units: Swift.min(rest, 512)) { rest -= 512 }
+        state.leaveMarking()
+        if raw.looksDone { collector.endCycle(state) }
+        return raw.isMarking
+    }
+
+    /// Begins a cycle, unless one is running, without waiting for its end. At a safepoint only.
+    ///
+    /// - Returns: false if memory that a cycle cannot do without was refused.
+    @discardableResult
+    public func beginCycle() -> Bool {
+        while !state.pointee.heap.isMarking {
+            switch collector.startCycle(state, forced: true, sweepLimit: .max) {
+            case .begun: return true
+            case .refused: return false
+            case .busy, .sweeping: yieldToOthers()
+            }
+        }
         return true
+    }
+
+    /// Percentage that the heap may grow beyond what is live before the next cycle ends; negative = no limit. Any thread
+    /// may set it; the next cycle goes by it.
+    public var gcPercent: Int {
+        get { state.pointee.heap.pointee.pacer.gcPercent }
+        nonmutating set { collector.setPace(gcPercent: newValue) }
+    }
+
+    /// Bytes that the heap should stay under; nil = no limit. Any thread may set it.
+    public var memoryLimit: UInt64? {
+        get {
+            let limit = state.pointee.heap.pointee.pacer.memoryLimit
+            return limit == .max ? nil : limit
+        }
+        nonmutating set { collector.setPace(memoryLimit: newValue ?? .max) }
     }
 
     /// Collects, then gives all memory that is free back to the system. At a safepoint only.
@@ -50,7 +155,7 @@ extension Mutator {
     @discardableResult
     public func freeOSMemory() -> Int {
         collect()
-        return Int(heap.releaseIdle(state))
+        return Int(collector.releaseIdle(state))
     }
 
     /// A zeroed object of this layout, whatever it takes: when memory is refused, makes room and tries again. nil only
@@ -71,32 +176,45 @@ extension Mutator {
     ) -> UnsafeMutableRawPointer? {
         if let memory = attempt() { return memory }
         if byteCount > HeapConstants.maxAllocation { return nil }
-        heap.releaseIdle(state)
+        collector.releaseIdle(state)
         if let memory = attempt() { return memory }
-        guard heap.runCycle(state, forced: true, sweepsStopped: true) else { return nil }
-        heap.releaseIdle(state)
+        // At the limit only as long as the program gets half of the time.
+        if state.pointee.heap.pointee.pacer.isLimiting { return nil }
+        guard collector.runCycleStopped(state, sweepsStopped: true) else { return nil }
+        collector.releaseIdle(state)
         return attempt()
     }
 
     /// An exact reading of the heap's statistics: the world is stopped and every cache gives back what it holds.
     /// At a safepoint only.
     public func readStatistics() -> HeapStatistics {
-        heap.whileStopped(state) { heap.flushCaches() }
-        return heap.statistics
+        collector.whileStopped(state) { collector.flushCaches() }
+        return state.pointee.heap.readStatistics()
     }
 
     /// Before host code that blocks: from here on the world may stop without this mutator.
-    public func enterOutside() { world.leave(state) }
+    public func enterOutside() {
+        state.flushBarrier()
+        world.leave(state)
+        let raw = state.pointee.heap
+        if !raw.isMarking { return }
+        // A processor is free to mark, and these roots are anybody's job.
+        raw.progress.pointee.openRoots.wrappingAdd(1, ordering: .relaxed)
+        state.callMarkers()
+    }
 
     /// After it. Waits while the world is stopped.
     public func leaveOutside() {
         world.enter(state)
         state.prepareForSweep()
+        if state.pointee.needsScan { state.scanOwnRoots() }
     }
 
     /// Gives everything back that the mutator holds. The mutator is not used again.
     public func close() {
         state.prepareForSweep()
+        state.flushBarrier()
+        state.endMarking()
         state.flushAll()
         world.remove(state)
     }

@@ -15,10 +15,15 @@ package struct PollReason: OptionSet, Sendable {
     package static let collect = PollReason(rawValue: 2)
     /// Finalizers or cleanups are due.
     package static let dueCalls = PollReason(rawValue: 4)
+    /// Marking began: the mutator's roots are to be visited.
+    package static let scan = PollReason(rawValue: 8)
 }
 
 /// The state behind a `Mutator`, in system memory. Owned by the mutator's
 /// thread, except where a field says otherwise.
+///
+///     0 ─ the fields ─ 1024 ─ cache ─ records of spans ─ 3200 ─ noscanClasses ─ 4096 ─ barrierBuffer ─
+///     6144 ─ smallAllocs ─ 6720 ─ marker ─ 7168 ─ the marker's ring ─ 8192
 @usableFromInline package struct MutatorState: ~Copyable {
     /// `PollReason` bits. Set by anybody, read relaxed by the owner.
     @usableFromInline package let poll: Atomic<UInt32>
@@ -51,6 +56,22 @@ package struct PollReason: OptionSet, Sendable {
     /// Old and new values that stores recorded while marking; a flush greys them.
     package let barrierBuffer: UnsafeMutablePointer<UInt64>
     package var barrierCount: Int
+    /// What greys them, and marks when the mutator assists. Empty between two calls.
+    package let marker: UnsafeMutablePointer<MarkWorker>
+    /// Bytes that the mutator may still take before it must assist; below zero, its debt.
+    package var assistCredit: Int
+    /// Bytes of new objects that were marked as they were handed out, in this cycle.
+    package var blackBytes: UInt64
+    /// The part of them with pointers.
+    package var blackScanBytes: UInt64
+    /// Bytes that the last span for the cache counts as taken.
+    package var refillBytes: UInt
+
+    /// The roots were not visited in this cycle yet. Set while the world is stopped, or before the mutator can be seen;
+    /// cleared by the mutator while it runs, by a worker under the world's lock while it does not.
+    package var needsScan: Bool
+    /// A worker visits the roots. Under the world's lock.
+    package var isBeingScanned: Bool
 
     package let emptySpan: MSpanRef
     /// Its row in a trace; that of whoever uses the record next, too.
@@ -62,7 +83,7 @@ package struct PollReason: OptionSet, Sendable {
     package var lockStall: UInt64
     /// Both outlive the mutator.
     package var roots: Unmanaged<AnyObject>?
-    package var owner: Unmanaged<Heap>?
+    package var owner: Unmanaged<Collector>?
     /// Under the world's lock.
     package var nextMutator: MutatorRef?
     /// Neither at a safepoint nor outside. Under the world's lock.
@@ -108,13 +129,16 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         smallAllocs.initialize(repeating: 0, count: SizeClass.count)
         let barriers = (block + 4096).bindMemory(to: UInt64.self, capacity: MutatorState.barrierCapacity)
         let state = block.bindMemory(to: MutatorState.self, capacity: 1)
+        let marker = (block + 6720).bindMemory(to: MarkWorker.self, capacity: 1)
+        marker.initialize(to: MarkWorker(heap, ring: block + 7168))
         state.initialize(to: MutatorState(
             poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0,
             tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, specialStock: nil, specialStockCount: 0,
             flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
-            emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), stalls: stalls,
+            marker: marker, assistCredit: 0, blackBytes: 0, blackScanBytes: 0, refillBytes: 0, needsScan: false,
+            isBeingScanned: false, emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), stalls: stalls,
             assistStall: 0, sweepStall: 0, lockStall: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }

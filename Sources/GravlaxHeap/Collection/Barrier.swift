@@ -25,6 +25,13 @@ extension Mutator {
         }
     }
 
+    /// Has the object that `word` refers to marked in this cycle, if one is running: for a reference that goes from one
+    /// mutator's roots to another's, or came from anywhere but the heap and its own roots.
+    @inlinable @inline(__always)
+    public func shade(_ word: UInt64) {
+        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.shadeSlow(word) }
+    }
+
     /// Copies `count` words between heap slots; the ranges may overlap.
     @inlinable @inline(__always)
     public func bulkStore(
@@ -63,23 +70,7 @@ extension UnsafeMutablePointer where Pointee == UInt64 {
     }
 }
 
-extension Mutator {
-    /// Keeps what a word refers to alive through the mark in progress, if there is one: for a reference that this
-    /// mutator's roots got from anywhere but the heap and its own roots.
-    @inlinable @inline(__always)
-    public func shade(_ word: UInt64) {
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.recordShade(word) }
-    }
-}
-
 extension UnsafeMutablePointer where Pointee == MutatorState {
-    @usableFromInline @inline(never)
-    package func recordShade(_ word: UInt64) {
-        if pointee.barrierCount == MutatorState.barrierCapacity { flushBarrier() }
-        pointee.barrierBuffer[pointee.barrierCount] = word
-        pointee.barrierCount = pointee.barrierCount + 1
-    }
-
     @usableFromInline @inline(never)
     package func storeSlow(_ word: UInt64, _ slot: UnsafeMutablePointer<UInt64>) {
         recordStore(word, slot)
@@ -103,23 +94,52 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
 
     @usableFromInline @inline(never)
     package func recordSlots(_ slots: UnsafeMutablePointer<UInt64>, count: Int) {
-        for index in 0..<count { recordStore((slots + index).current, slots + index) }
+        // What is about to be stored is among what is there: one record stands for both.
+        if pointee.heap.isDisabled([.deletionBarrier, .insertionBarrier]) { return }
+        for index in 0..<count { record((slots + index).current) }
     }
 
     @usableFromInline @inline(never)
+    package func shadeSlow(_ word: UInt64) { record(word) }
+
+    @usableFromInline @inline(never)
     package func recordStore(_ word: UInt64, _ slot: UnsafeMutablePointer<UInt64>) {
-        if pointee.barrierCount + 2 > MutatorState.barrierCapacity { flushBarrier() }
-        pointee.barrierBuffer[pointee.barrierCount] = slot.current
-        pointee.barrierBuffer[pointee.barrierCount + 1] = word
-        pointee.barrierCount = pointee.barrierCount + 2
+        let heap = pointee.heap
+        if !heap.isDisabled(.deletionBarrier) { record(slot.current) }
+        if !heap.isDisabled(.insertionBarrier) { record(word) }
     }
 
-    /// Greys what the buffer holds. When full, at safepoints, and at mark termination.
+    /// Has a word's object marked in this cycle. The barrier is on.
+    package func record(_ word: UInt64) {
+        let encoding = pointee.heap.pointee.configuration.encoding
+        if word & encoding.mask != encoding.match || word & encoding.addressMask == 0 { return }
+        if pointee.barrierCount == MutatorState.barrierCapacity { flushBarrier() }
+        pointee.barrierBuffer[pointee.barrierCount] = word
+        pointee.barrierCount = pointee.barrierCount + 1
+    }
+
+    /// Greys what the buffer holds, for other markers to go on with. When it is full, at safepoints, and as the mutator
+    /// closes.
     package func flushBarrier() {
         if pointee.barrierCount == 0 { return }
-        var worker = MarkWorker(pointee.heap)
-        for index in 0..<pointee.barrierCount { worker.mark(word: pointee.barrierBuffer[index]) }
+        pointee.heap.enterMarking()
+        _ = flushBarrier(to: pointee.marker)
+        leaveMarking()
+    }
+
+    /// Greys what the buffer holds with somebody's marker. True if any of it was not marked yet. By the mutator, or with
+    /// the world stopped.
+    func flushBarrier(to worker: UnsafeMutablePointer<MarkWorker>) -> Bool {
+        let heap = pointee.heap
+        let addressMask = heap.pointee.configuration.encoding.addressMask
+        var isAnyNew = false
+        for index in 0..<pointee.barrierCount {
+            let address = UInt(pointee.barrierBuffer[index] & addressMask)
+            guard let (_, span, object) = heap.findObject(address), !span.isMarked(object) else { continue }
+            worker.pointee.mark(address: address)
+            isAnyNew = true
+        }
         pointee.barrierCount = 0
-        worker.destroy()
+        return isAnyNew
     }
 }

@@ -1,39 +1,18 @@
 // The collector, from the top. A cycle:
 //
-//     sweep what the last cycle left ─▶ reserve mark bits ─▶ stop ─▶ mark ─▶
-//     weak tables ─▶ flip the generation ─▶ start ─▶ sweep, beside the program
+//     sweep what the last cycle left ─▶ reserve mark bits ─▶ STOP: begin marking
+//     ─▶ mark, beside the program ─▶ STOP: nothing left? flip the generation
+//     ─▶ sweep, beside the program
 //
-// Marking stops the world; sweeping does not. The flip turns mark bits into the
-// next epoch, raises `sweepgen` by 2 so that every span needs sweeping, and
-// sets the pace at which allocation pays for it.
+// The first stop turns the barriers on; each mutator's roots are visited after
+// it, one by one. Markers run until nothing seems to be left; whoever finds that
+// stops the world to make sure. The flip turns mark bits into the next epoch,
+// raises `sweepgen` by 2 so that every span needs sweeping, and sets the pace at
+// which allocation pays for it. The protocol, and why no object is lost:
+// docs/internals/collector.md.
 
 import Glibc
 import Synchronization
-
-/// What one cycle did, for traces.
-public struct CycleReport: Sendable {
-    /// Cycles so far, this one included.
-    public var number: UInt64
-    /// Nanoseconds since the heap was made, when the cycle began.
-    public var startNanoseconds: UInt64
-    /// Nanoseconds the world took to stop, and stood still.
-    public var timeToStop: UInt64
-    public var timeStopped: UInt64
-    /// Nanoseconds of sweeping before the stop.
-    public var sweepBefore: UInt64
-    /// Heap live at the start, at the end of marking, and found marked, in bytes.
-    public var liveBefore: UInt64
-    public var marked: UInt64
-    public var goalBytes: UInt64
-    /// Whether the program asked for it.
-    public var forced: Bool
-    /// Nanoseconds since the heap was made, when the world went on.
-    public var endNanoseconds: UInt64
-    /// Nanoseconds that all cycles so far kept the world stopped.
-    public var collectingTotal: UInt64
-    /// Mutators of the heap.
-    public var mutatorCount: Int
-}
 
 func monotonicNanoseconds() -> UInt64 {
     var time = timespec()
@@ -41,72 +20,242 @@ func monotonicNanoseconds() -> UInt64 {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-extension Heap {
-    /// Runs one whole cycle for a running mutator at a safepoint, or waits out
-    /// one that somebody else begins first. False if memory it cannot do without
-    /// was refused; then nothing happened.
+/// How an attempt to begin a cycle ended.
+enum CycleStart {
+    case begun
+    /// Somebody else begins one, or one is running.
+    case busy
+    /// The last cycle is not swept yet.
+    case sweeping
+    /// Memory that a cycle cannot do without was refused; nothing happened.
+    case refused
+}
+
+extension Collector {
+    /// Begins a cycle, for a running mutator at a safepoint or for a thread that is no participant.
     ///
-    /// - Parameter sweepsStopped: sweep everything before the world goes on.
-    func runCycle(_ mutator: MutatorRef, forced: Bool, sweepsStopped: Bool = false) -> Bool {
+    /// - Parameter sweepLimit: how many spans of the last cycle may be swept before.
+    /// - Source: Go 1.14 mgc.go, gcStart.
+    func startCycle(_ mutator: MutatorRef?, forced: Bool, sweepLimit: Int) -> CycleStart {
+        let progress = raw.progress
+        if raw.isMarking { return .busy }
+        guard progress.pointee.starting.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged
+        else { return .busy }
+        defer { progress.pointee.starting.store(0, ordering: .releasing) }
         let began = monotonicNanoseconds()
         let generation = raw.sweepgen
-        finishSweep(mutator)
+        guard finishSweep(mutator, limit: sweepLimit) else { return .sweeping }
         let swept = monotonicNanoseconds()
+        // As a participant: nobody else may mark meanwhile.
+        if mutator == nil, !raw.pointee.world.tryEnter() { return .busy }
+        raw.clearPageMarks()
+        if mutator == nil { raw.pointee.world.leave() }
         // Twice: most of it with everybody running, the rest for what they allocated until they stood still.
-        guard reserveForCycle() else { return false }
+        guard reserveForCycle() else { return .refused }
+        let asked = monotonicNanoseconds()
         while !raw.pointee.world.stop(mutator) {
-            if raw.sweepgen != generation { return true }
-            // That stop was for something else.
+            // That stop may have been for something else.
+            if mutator == nil || raw.isMarking || raw.sweepgen != generation { return .busy }
+        }
+        if raw.isMarking || raw.sweepgen != generation {
+            startWorld()
+            return .busy
         }
         let stopped = monotonicNanoseconds()
         finishSweepStopped()
         guard reserveForCycle() else {
-            raw.pointee.world.start()
+            startWorld()
+            return .refused
+        }
+        beginReport(forced: forced, began: began, sweeping: swept - began)
+        beginMarking(pageMarksAreClear: true)
+        raw.pointee.pacer.startCycle(at: stopped)
+        if configuration.debug.stopTheWorld {
+            let report = completeStopped(sweepsStopped: true)
+            startWorld(since: stopped, asked: asked)
+            deliver(report)
+        } else {
+            noteStop(\.sweepTermination, since: stopped, asked: asked)
+            startWorld()
+        }
+        mutator?.scanOwnRoots()
+        return .begun
+    }
+
+    /// Ends the cycle if nothing is left to mark. By a running mutator at a safepoint, or a thread that is no
+    /// participant. False if marking goes on, or somebody else is at it.
+    ///
+    /// - Source: Go 1.14 mgc.go, gcMarkDone and gcMarkTermination.
+    @discardableResult
+    func endCycle(_ mutator: MutatorRef?) -> Bool {
+        var hasEnded = false
+        // Again if something came up while we had the say: others who saw it have gone.
+        repeat {
+            let flag = raw.progress
+            guard flag.pointee.terminating.compareExchange(
+                expected: 0, desired: 1, ordering: .acquiringAndReleasing
+            ).exchanged else { return hasEnded }
+            if raw.isMarking, raw.looksDone { hasEnded = endCycleStopped(mutator) }
+            flag.pointee.terminating.store(0, ordering: .sequentiallyConsistent)
+        } while !hasEnded && raw.isMarking && raw.looksDone && !raw.pointee.world.isStopping
+        return hasEnded
+    }
+
+    private func endCycleStopped(_ mutator: MutatorRef?) -> Bool {
+        let asked = monotonicNanoseconds()
+        guard raw.pointee.world.stop(mutator) else { return false }
+        let stopped = monotonicNanoseconds()
+        // Somebody may have ended it in a stop of their own.
+        guard raw.isMarking, raw.looksDone else {
+            startWorld()
             return false
         }
-        let liveBefore = raw.pointee.statistics.heapLive.value
-        let goal = raw.pointee.statistics.nextGC.value
-        let marked = markStopped()
-        if configuration.debug.verify {
-            let violations = HeapVerifier(raw).violations(afterMark: true)
-            if !violations.isEmpty { reportViolations(violations) }
+        raw.advance(.markingRanDry)
+        if isAnythingLeft() {
+            raw.advance(.workFound)
+            raw.progress.pointee.failedTerminations.wrappingAdd(1, ordering: .relaxed)
+            noteStop(\.markTermination, since: stopped, asked: asked)
+            startWorld()
+            return false
         }
-        flip(marked: marked)
-        if sweepsStopped || configuration.debug.stopTheWorld { finishSweepStopped() }
-        let started = monotonicNanoseconds()
-        raw.pointee.world.start()
-        mutator.prepareForSweep()
-        sweepers.wake()
-        scavenger?.wake()
-
-        let counters = raw.pointee.statistics
-        counters.cycles.add(1)
-        counters.pauseTotal.add(started - stopped)
-        counters.pauseMax.pointee.max(started - stopped, ordering: .relaxed)
-        onCycle?(CycleReport(
-            number: counters.cycles.value, startNanoseconds: began - createdAt, timeToStop: stopped - swept,
-            timeStopped: started - stopped, sweepBefore: swept - began, liveBefore: liveBefore, marked: marked,
-            goalBytes: goal, forced: forced,
-            endNanoseconds: started - createdAt, collectingTotal: counters.pauseTotal.value,
-            mutatorCount: raw.pointee.world.mutatorCount))
+        noteStop(\.markTermination, since: stopped, asked: asked)
+        let report = finishMarking(exact: false, sweepsStopped: false)
+        noteStop(\.markTermination, since: stopped, asked: stopped)
+        startWorld()
+        mutator?.prepareForSweep()
+        deliver(report)
         return true
     }
 
-    /// Sweeps what is left of the last cycle, with everybody running.
-    package func finishSweep(_ mutator: MutatorRef?) {
+    /// Whether the barriers' buffers, objects that no buffer had room for, or values of weak maps are left to mark. World stopped,
+    /// everything else done.
+    private func isAnythingLeft() -> Bool {
+        let worker = stoppedMarker
+        var isLeft = false
+        raw.pointee.world.forEachMutator { if $0.flushBarrier(to: worker) { isLeft = true } }
+        if raw.pointee.work.overflow.pointee.load(ordering: .relaxed) != 0 {
+            // The system refused memory: with the world stopped at least this ends.
+            worker.pointee.rescanAfterOverflow()
+            isLeft = true
+        }
+        worker.pointee.giveAway()
+        worker.pointee.publish()
+        return isLeft || !raw.ephemeronsAreSettled
+    }
+
+    /// A whole cycle, from scratch, in one stop; one that is running is ended first. For a running mutator at a
+    /// safepoint. False if memory that a cycle cannot do without was refused; then at most the running one was ended.
+    func runCycleStopped(_ mutator: MutatorRef, sweepsStopped: Bool) -> Bool {
+        let began = monotonicNanoseconds()
+        while !raw.pointee.world.stop(mutator) {}
+        let stopped = monotonicNanoseconds()
+        var reports: [CycleReport] = []
+        if raw.isMarking { reports.append(completeStopped(sweepsStopped: true)) }
+        finishSweepStopped()
+        let isPossible = reserveForCycle()
+        if isPossible {
+            beginReport(forced: true, began: began, sweeping: 0)
+            beginMarking()
+            raw.pointee.pacer.startCycle(at: stopped)
+            reports.append(completeStopped(sweepsStopped: sweepsStopped))
+        }
+        startWorld(since: stopped, asked: began)
+        mutator.prepareForSweep()
+        for report in reports { deliver(report) }
+        return isPossible
+    }
+
+    /// Marks all that is left of a cycle, with the world stopped, and ends it.
+    private func completeStopped(sweepsStopped: Bool) -> CycleReport {
+        drainStopped()
+        return finishMarking(exact: configuration.debug.stopTheWorld, sweepsStopped: sweepsStopped)
+    }
+
+    /// Marks everything that is left. World stopped.
+    package func drainStopped() {
+        let worker = stoppedMarker
+        worker.pointee.isAlone = true
+        markAllRoots(worker)
+        raw.progress.pointee.pendingRoots.store(0, ordering: .relaxed)
+        raw.progress.pointee.openRoots.store(0, ordering: .relaxed)
+        repeat {
+            raw.pointee.world.forEachMutator { _ = $0.flushBarrier(to: worker) }
+            repeat {
+                while worker.pointee.step(4096) {}
+                worker.pointee.rescanAfterOverflow()
+            } while raw.markEphemerons(worker)
+        } while worker.pointee.step(1)
+        worker.pointee.giveAway()
+        worker.pointee.publish()
+        worker.pointee.isAlone = false
+        raw.advance(.markingRanDry)
+    }
+
+    /// Visits the roots that were not visited in this cycle. World stopped.
+    private func markAllRoots(_ worker: UnsafeMutablePointer<MarkWorker>) {
+        raw.pointee.world.forEachMutator { mutator in
+            if !mutator.pointee.needsScan { return }
+            mutator.pointee.needsScan = false
+            raw.visitRoots(of: mutator, worker)
+        }
+        while raw.markSpecialJobs(worker) {}
+    }
+
+    /// Everything is marked: checks it if that is asked for, learns from the cycle, and begins the next generation.
+    private func finishMarking(exact: Bool, sweepsStopped: Bool) -> CycleReport {
+        if configuration.debug.verify {
+            let violations = HeapVerifier(raw).violations(afterMark: true, exact: exact)
+            if !violations.isEmpty { reportViolations(violations) }
+        }
+        let now = monotonicNanoseconds()
+        let scanWork = raw.progress.pointee.scanWork.load(ordering: .relaxed)
+        let (ratio, pacing) = raw.pointee.pacer.endCycle(at: now, forced: pendingReport.forced, scanWork: scanWork)
+        pendingReport.liveAfter = raw.pointee.statistics.heapLive.value
+        endMarking()
+        flip(triggerRatio: ratio)
+        if sweepsStopped { finishSweepStopped() }
+        return endReport(pacing: pacing, at: now)
+    }
+
+    /// Sweeps what is left of the last cycle, with everybody running: at most so many spans. False if that was not all.
+    package func finishSweep(_ mutator: MutatorRef?, limit: Int = .max) -> Bool {
+        if raw.isSweepDone { return true }
         mutator?.prepareForSweep()
         raw.pointee.world.flushSafeMutators()
-        while raw.sweepOne(mutator) != nil {}
+        var rest = limit
+        while rest > 0, raw.sweepOne(mutator) != nil { rest -= 1 }
+        // Somebody else may still be at the last spans.
+        while limit == .max, !raw.isSweepDone { sched_yield() }
+        return raw.isSweepDone
+    }
+
+    /// Changes a knob of the pacing; between two cycles it takes effect at once.
+    func setPace(gcPercent: Int? = nil, memoryLimit: UInt64? = nil) {
+        let pacer = raw.pointee.pacer
+        if let gcPercent { pacer.state.pointee.gcPercent.store(gcPercent, ordering: .relaxed) }
+        if let memoryLimit { pacer.state.pointee.memoryLimit.store(memoryLimit, ordering: .relaxed) }
+        if !raw.isMarking { pacer.setTrigger(ratio: pacer.triggerRatio, sweepIsDone: raw.isSweepDone) }
+    }
+
+    /// Lets the world go on, and calls those who stepped aside.
+    func startWorld() {
+        raw.pointee.world.start()
+        if raw.isMarking { markers.wake() }
+        if raw.pointee.sweepDone.load(ordering: .relaxed) == 0 { sweepers.wake() }
+        scavenger?.wake()
+    }
+
+    private func startWorld(since stopped: UInt64, asked: UInt64) {
+        noteStop(\.markTermination, since: stopped, asked: asked)
+        startWorld()
     }
 
     /// Runs `body` with the world stopped, for a running mutator at a safepoint.
     package func whileStopped(_ mutator: MutatorRef, _ body: () -> Void) {
         while !raw.pointee.world.stop(mutator) {}
         body()
-        raw.pointee.world.start()
+        startWorld()
         mutator.prepareForSweep()
-        // Sweepers step aside for any stop, and come back only when they are called.
-        if raw.pointee.sweepDone.load(ordering: .relaxed) == 0 { sweepers.wake() }
     }
 
     /// Has all mutators give back what they hold. World stopped.
@@ -120,7 +269,7 @@ extension Heap {
     /// Gives the system all memory that is free, after sweeping what can be swept. Returns the bytes.
     @discardableResult
     func releaseIdle(_ mutator: MutatorRef) -> UInt {
-        finishSweep(mutator)
+        _ = finishSweep(mutator)
         whileStopped(mutator) {
             flushCaches()
             while raw.sweepOne(nil) != nil {}
@@ -141,84 +290,107 @@ extension Heap {
             && raw.pointee.work.stacks.reserve(count: 4)
     }
 
-    /// Marks everything reachable (INV-15). World stopped. Returns the bytes marked.
-    private func markStopped() -> UInt64 {
-        beginMarking()
-        var worker = MarkWorker(raw, isAlone: true)
-        withUnsafeMutablePointer(to: &worker) { worker in
-            markRoots(worker)
-            while worker.pointee.step(4096) {}
-            worker.pointee.rescanAfterOverflow()
-            while raw.markEphemerons(worker) {
-                while worker.pointee.step(4096) {}
-                worker.pointee.rescanAfterOverflow()
+    /// Turns the barriers on. World stopped, everything swept.
+    ///
+    /// - Source: Go 1.14 mgc.go, gcStart, gcResetMarkState; mgcmark.go, gcMarkRootPrepare, gcMarkTinyAllocs.
+    package func beginMarking(pageMarksAreClear: Bool = false) {
+        if !pageMarksAreClear { raw.clearPageMarks() }
+        raw.beginSpecialMarking()
+        raw.advance(.cycleStarts)
+        let progress = raw.progress
+        progress.pointee.begun.wrappingAdd(1, ordering: .relaxed)
+        progress.pointee.markedBytes.store(0, ordering: .relaxed)
+        progress.pointee.scanWork.store(0, ordering: .relaxed)
+        progress.pointee.backgroundCredit.store(0, ordering: .relaxed)
+        progress.pointee.failedTerminations.store(0, ordering: .relaxed)
+        var mutators = 0
+        raw.pointee.world.forEachMutator { mutator in
+            mutators += 1
+            mutator.beginMarking()
+            // The next piece of a tiny block must not be handed out of freed memory (INV-20).
+            if mutator.pointee.tiny != 0, !raw.isDisabled(.tinyBlockMarking) {
+                stoppedMarker.pointee.mark(address: mutator.pointee.tiny)
             }
         }
-        let marked = worker.markedBytes
-        worker.destroy()
-        endMarking()
-        return marked
+        stoppedMarker.pointee.giveAway()
+        let jobs = mutators + raw.specialRootJobCount
+        progress.pointee.nextSpecialJob.store(0, ordering: .relaxed)
+        progress.pointee.pendingRoots.store(jobs, ordering: .relaxed)
+        progress.pointee.openRoots.store(jobs, ordering: .relaxed)
     }
 
-    /// World stopped, everything swept.
-    package func beginMarking() {
-        raw.clearPageMarks()
-        raw.beginSpecialMarking()
-        raw.pointee.marking.store(1, ordering: .relaxed)
-    }
-
-    /// Greys what the mutators refer to.
-    package func markRoots(_ worker: UnsafeMutablePointer<MarkWorker>) {
-        let visitor = RootVisitor(worker: worker)
-        raw.pointee.world.forEachMutator { mutator in
-            (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(visitor)
-            // The next piece of a tiny block must not be handed out of freed memory (INV-20).
-            if mutator.pointee.tiny != 0, !raw.isDisabled(.tinyBlockMarking) { worker.pointee.mark(address: mutator.pointee.tiny) }
-        }
-        for job in 0..<raw.specialRootJobCount { raw.markSpecialRoots(job: job, worker) }
-    }
-
-    /// Nothing is grey any more: drops what is keyed by the dead.
+    /// Turns the barriers off, counts what mutators blackened, and drops what is keyed by the dead. World stopped,
+    /// nothing grey.
     package func endMarking() {
-        raw.pointee.marking.store(0, ordering: .relaxed)
         raw.pointee.world.forEachMutator { mutator in
+            mutator.pointee.barrier.store(0, ordering: .relaxed)
+            mutator.countBlack()
             (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.processWeak { address in
                 guard let (_, span, index) = self.raw.findObject(UInt(bitPattern: address)) else { return false }
                 return span.isMarked(index)
             }
         }
+        raw.advance(.cycleEnds)
     }
 
-    /// The next generation. World stopped, everything swept.
-    package func flip(marked: UInt64) {
+    /// The next generation. World stopped, everything swept, marking over.
+    package func flip(triggerRatio: Double? = nil) {
         let counters = raw.pointee.statistics
+        let marked = raw.progress.pointee.markedBytes.load(ordering: .relaxed)
         // What is freed from here on must have been counted as handed out.
         raw.pointee.world.forEachMutator { $0.flushLocalCounts() }
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)
         let lastGoal = counters.nextGC.value
-        counters.nextGC.set(Self.goal(afterMarking: marked, percent: configuration.gcPercent))
+        counters.heapScan.set(raw.progress.pointee.scanWork.load(ordering: .relaxed))
+        counters.cycles.add(1)
         raw.pointee.sweepgen.wrappingAdd(2, ordering: .sequentiallyConsistent)
         raw.pointee.markBits.nextEpoch()
         raw.pointee.sweepDone.store(0, ordering: .releasing)
+        raw.pointee.pacer.setTrigger(ratio: triggerRatio ?? raw.pointee.pacer.triggerRatio, sweepIsDone: false)
         raw.pointee.pagesSwept.store(0, ordering: .relaxed)
         raw.pointee.reclaimIndex.store(0, ordering: .relaxed)
         raw.pointee.reclaimCredit.store(0, ordering: .relaxed)
         raw.pointee.sweepArenasCount.store(
             raw.pointee.allArenasCount.load(ordering: .relaxed), ordering: .relaxed)
-        raw.paceSweeper(trigger: counters.nextGC.value)
+        raw.paceSweeper(trigger: raw.pointee.pacer.trigger)
         raw.paceScavenger(goal: counters.nextGC.value, lastGoal: lastGoal)
     }
+}
 
-    /// The heap size at which the next cycle begins: live × (1 + percent/100), at least 4 MiB × percent/100.
-    /// Whatever is beyond all memory is the largest number.
-    package static func goal(afterMarking marked: UInt64, percent: Int) -> UInt64 {
-        if percent < 0 { return .max }
-        func share(of bytes: UInt64) -> UInt64 {
-            let product = bytes.multipliedFullWidth(by: UInt64(percent))
-            return product.high >= 100 ? .max : (100 as UInt64).dividingFullWidth(product).quotient
-        }
-        let (grown, overflow) = marked.addingReportingOverflow(share(of: marked))
-        return overflow ? .max : Swift.max(grown, share(of: 4 << 20))
+extension UnsafeMutablePointer where Pointee == MutatorState {
+    /// A cycle is running, or begins: the mutator's stores are recorded, its new objects are black, and its roots are
+    /// to be visited. World stopped, or before anybody can see the mutator.
+    func beginMarking() {
+        pointee.barrier.store(1, ordering: .relaxed)
+        pointee.needsScan = true
+        pointee.assistCredit = 0
+        pointee.blackBytes = 0
+        pointee.blackScanBytes = 0
+        requestPoll(.scan)
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == MutatorState {
+    /// Adds what was allocated black to what is marked.
+    func countBlack() {
+        let progress = pointee.heap.progress
+        progress.pointee.markedBytes.wrappingAdd(pointee.blackBytes, ordering: .relaxed)
+        progress.pointee.scanWork.wrappingAdd(pointee.blackScanBytes, ordering: .relaxed)
+        pointee.blackBytes = 0
+        pointee.blackScanBytes = 0
+    }
+
+    /// The mutator closes while a cycle may be running: nobody has to visit its roots any more, and what it allocated
+    /// black counts.
+    func endMarking() {
+        let heap = pointee.heap
+        if !heap.isMarking { return }
+        countBlack()
+        pointee.barrier.store(0, ordering: .relaxed)
+        if !pointee.needsScan { return }
+        pointee.needsScan = false
+        heap.progress.pointee.pendingRoots.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        callMarkers()
     }
 }

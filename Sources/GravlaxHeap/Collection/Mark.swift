@@ -12,16 +12,6 @@
 import CGravlaxShims
 import Synchronization
 
-/// What all workers of a heap share.
-package struct MarkWork {
-    package let stacks: WorkBufferStacks
-    /// Set when no buffer could be had: some marked object may be neither scanned nor queued, so that all marked objects
-    /// are scanned again before marking ends.
-    package let overflow: UnsafeMutablePointer<Atomic<UInt32>>
-    /// Rises whenever objects were marked, before those who marked them step aside. Relaxed.
-    package let progress: UnsafeMutablePointer<Atomic<UInt64>>
-}
-
 /// The local buffer of grey objects: a stack of addresses, exchanged as a whole with those that all workers share.
 private struct GreyStack {
     private let stacks: WorkBufferStacks
@@ -96,6 +86,20 @@ private struct GreyStack {
         return true
     }
 
+    /// Entries in the local buffer.
+    var count: Int { top - bottom }
+
+    /// Leaves the older half of the entries, which tend to lead to more, to the other workers.
+    mutating func shareHalf() {
+        let shared = count / 2
+        guard shared > 0, let buffer = stacks.getEmpty() else { return }
+        buffer.entries.update(from: bottom, count: shared)
+        buffer.count = shared
+        bottom.update(from: bottom + shared, count: count - shared)
+        top -= shared
+        stacks.putFull(buffer)
+    }
+
     /// Leaves all entries to the other workers.
     mutating func giveAway() {
         if let buffer = current {
@@ -119,42 +123,85 @@ package struct MarkWorker {
 
     let heap: MHeapRef
     private let encoding: WordEncoding
-    private let isAlone: Bool
+    /// The world is stopped and nobody else marks: marks need no atomic read-modify-write.
+    package var isAlone: Bool
     private var stack: GreyStack
-    /// Made by the first step.
-    private var ring: UnsafeMutablePointer<Candidate>?
+    private let ring: UnsafeMutablePointer<Candidate>
     /// Where the oldest candidate of the ring is, which the next one replaces.
     private var ringPosition = 0
     /// The span whose page mark was set last.
     private var pageMarked: MSpanRef?
-    /// Bytes of the objects marked when they left the ring.
+    /// Bytes of the objects marked when they left the ring, and of those that hold pointers; since `publish`.
     private var scannedBytes: UInt64 = 0
-    /// Bytes of the objects marked.
+    private var scannedPointerBytes: UInt64 = 0
+    /// Bytes of the objects marked since `publish`.
     package var markedBytes: UInt64 { scannedBytes + stack.unqueuedBytes }
+    /// Bytes of the objects with pointers that were marked since `publish`: what a cycle's progress is measured in.
+    package var scanWork: UInt64 { scannedPointerBytes }
 
     private static let ringCapacity = 16
+    /// Fewer entries than this are not shared.
+    private static let sharedCount = 8
     /// Set in an entry that stands for (a piece of) an object which is marked already and only has to be scanned.
     /// Objects are 8-byte aligned.
     private static let pieceTag: UInt = 1
 
-    /// - Parameter isAlone: the world is stopped and nobody else marks: marks need no atomic read-modify-write.
-    package init(_ heap: MHeapRef, isAlone: Bool = false) {
+    /// Bytes of memory that a worker needs for its ring.
+    static var ringByteCount: Int { ringCapacity * MemoryLayout<Candidate>.stride }
+
+    /// - Parameters:
+    ///   - ring: `ringByteCount` bytes that outlive the worker.
+    ///   - isAlone: see there.
+    init(_ heap: MHeapRef, ring: UnsafeMutableRawPointer, isAlone: Bool = false) {
         self.heap = heap
         self.isAlone = isAlone
         encoding = heap.pointee.configuration.encoding
         stack = GreyStack(heap.pointee.work, verifies: heap.pointee.configuration.debug.verify)
+        self.ring = ring.bindMemory(to: Candidate.self, capacity: Self.ringCapacity)
+        self.ring.initialize(
+            repeating: Candidate(
+                entry: 0, span: MSpanRef(bitPattern: 8)!, cell: UnsafeMutablePointer(bitPattern: 8)!),
+            count: Self.ringCapacity)
+    }
+
+    /// A worker in memory of its own, for as long as the heap lives; nil when the system refuses it.
+    package static func make(_ heap: MHeapRef) -> UnsafeMutablePointer<MarkWorker>? {
+        let recordByteCount = (MemoryLayout<MarkWorker>.stride + 63) & ~63
+        guard let place = heap.pointee.memory.allocatePersistent(
+            byteCount: UInt(recordByteCount + ringByteCount), alignment: 64, statistic: heap.pointee.statistics.metadata)
+        else { return nil }
+        let worker = place.bindMemory(to: MarkWorker.self, capacity: 1)
+        worker.initialize(to: MarkWorker(heap, ring: place + recordByteCount))
+        return worker
     }
 
     /// Leaves what is still grey to the other workers.
-    package mutating func destroy() {
-        if let ring {
-            for position in 0..<Self.ringCapacity where ring[position].entry != 0 {
-                if !stack.push(ring[position].entry) { Self.markUnqueued(ring[position].entry, heap, &stack) }
-            }
-            ring.deallocate()
+    package mutating func giveAway() {
+        for position in 0..<Self.ringCapacity where ring[position].entry != 0 {
+            if !stack.push(ring[position].entry) { Self.markUnqueued(ring[position].entry, heap, &stack) }
+            ring[position].entry = 0
         }
-        ring = nil
+        // Page marks are cleared between cycles.
+        pageMarked = nil
         stack.giveAway()
+    }
+
+    /// Gives other workers some of what waits here, if that is worth their while.
+    package mutating func share() {
+        if stack.count >= Self.sharedCount, heap.pointee.work.stacks.fullIsEmpty { stack.shareHalf() }
+    }
+
+    /// Adds what was marked to the cycle's progress. Returns the scan work.
+    @discardableResult
+    package mutating func publish() -> Int {
+        let progress = heap.pointee.work.progress
+        let work = scannedPointerBytes
+        if markedBytes != 0 { progress.pointee.markedBytes.wrappingAdd(markedBytes, ordering: .relaxed) }
+        if work != 0 { progress.pointee.scanWork.wrappingAdd(work, ordering: .relaxed) }
+        scannedBytes = 0
+        scannedPointerBytes = 0
+        stack.unqueuedBytes = 0
+        return Int(work)
     }
 
     /// Greys the object that a root word refers to, if it refers to one.
@@ -208,12 +255,13 @@ package struct MarkWorker {
     ///
     /// - Source: Go 1.14 mgcmark.go, gcDrainN, greyobject and scanobject; the ring is this heap's own.
     package mutating func step(_ units: Int) -> Bool {
-        let ring = self.ring ?? makeRing()
+        let ring = self.ring
         // Copies in local variables, which nobody else can see change.
         var stack = self.stack
         var position = ringPosition
         var pageMarked = self.pageMarked
         var scannedBytes = self.scannedBytes
+        var scannedPointerBytes = self.scannedPointerBytes
         let heap = self.heap
         let encoding = self.encoding
         let isAlone = self.isAlone
@@ -221,8 +269,9 @@ package struct MarkWorker {
             self.stack = stack
             ringPosition = position
             self.pageMarked = pageMarked
-            if self.scannedBytes != scannedBytes { heap.pointee.work.progress.add(1) }
+            if self.scannedBytes != scannedBytes { heap.progress.pointee.markings.wrappingAdd(1, ordering: .relaxed) }
             self.scannedBytes = scannedBytes
+            self.scannedPointerBytes = scannedPointerBytes
         }
         var rest = units
         var emptyCount = 0
@@ -258,20 +307,11 @@ package struct MarkWorker {
                 pageMarked = candidate.span
             }
             if !candidate.span.pointee.spanClass.noscan {
+                scannedPointerBytes &+= UInt64(size)
                 Self.scan(base, size, candidate, heap, encoding, &stack)
             }
         }
         return true
-    }
-
-    private mutating func makeRing() -> UnsafeMutablePointer<Candidate> {
-        let made = UnsafeMutablePointer<Candidate>.allocate(capacity: Self.ringCapacity)
-        made.initialize(
-            repeating: Candidate(
-                entry: 0, span: MSpanRef(bitPattern: 8)!, cell: UnsafeMutablePointer(bitPattern: 8)!),
-            count: Self.ringCapacity)
-        ring = made
-        return made
     }
 
     /// Marks the object that a candidate stands for: its base and size, or nil if it is marked already or none.
@@ -346,7 +386,7 @@ package struct MarkWorker {
         if entry & pieceTag != 0 { return stack.overflow.pointee.store(1, ordering: .relaxed) }
         guard let (_, span, index) = heap.findObject(entry), span.setMarked(index) else { return }
         stack.unqueuedBytes &+= UInt64(span.pointee.elemSize)
-        heap.pointee.work.progress.add(1)
+        heap.progress.pointee.markings.wrappingAdd(1, ordering: .relaxed)
         heap.setPageMark(span)
         if !span.pointee.spanClass.noscan { stack.overflow.pointee.store(1, ordering: .relaxed) }
     }

@@ -1,8 +1,12 @@
-// Stopping the world. Participants are mutators and background sweepers.
+// Stopping the world. Participants are mutators, and what runs on background
+// threads: sweepers and markers.
 //
 //     mutator:  running ──safepoint──▶ safe ──(no stop)──▶ running
 //                  └──enterOutside──▶ safe ──leaveOutside──▶ running
-//     sweeper:  idle ──tryEnter──▶ active ──leave──▶ idle
+//     worker:   idle ──tryEnter──▶ active ──leave──▶ idle
+//
+// A mutator that is safe when marking begins is scanned by a worker, which
+// claims it: it stays safe until the worker is done with it.
 //
 // A stop raises `stopping`, asks every mutator to poll, and waits until nobody
 // but the stopper is running: it spins briefly, since most mutators poll within
@@ -15,11 +19,15 @@ import Synchronization
 /// Who runs, and who stops whom. A thin pointer: copies share the record.
 package struct World {
     private struct Record: ~Copyable {
-        /// Running mutators plus active sweepers. Changed under `lock`; read relaxed by a stopper that spins, which
+        /// Running mutators plus active workers. Changed under `lock`; read relaxed by a stopper that spins, which
         /// takes the lock before it relies on what it read.
         let running = Atomic<Int>(0)
+        /// Running mutators alone. Changed under `lock`; read relaxed as a hint.
+        let runningMutators = Atomic<Int>(0)
         /// 1 while somebody stops, or has stopped, the world. Changed under `lock`; read acquiring without it.
         let stopping = Atomic<UInt32>(0)
+        /// Mutators in `rest`.
+        let resting = Atomic<Int>(0)
         /// All mutators of the heap, and the records of closed ones, to be used again. Under `lock`.
         var mutators: MutatorRef?
         var retired: MutatorRef?
@@ -52,12 +60,14 @@ package struct World {
     /// From safe to running. Under `lock`.
     private func run(_ mutator: MutatorRef) {
         mutator.pointee.isRunning = true
+        record.pointee.runningMutators.wrappingAdd(1, ordering: .relaxed)
         addRunning(1)
     }
 
     /// From running to safe. Under `lock`.
     private func rest(_ mutator: MutatorRef) {
         mutator.pointee.isRunning = false
+        record.pointee.runningMutators.wrappingSubtract(1, ordering: .relaxed)
         addRunning(-1)
     }
 
@@ -81,12 +91,14 @@ package struct World {
 
     // MARK: Mutators
 
-    /// Adds a mutator, running. Waits out a stop.
-    func add(_ mutator: MutatorRef) {
+    /// Adds a mutator, running. Waits out a stop. `prepare` is called before the mutator can be seen; no phase changes
+    /// until it runs.
+    func add(_ mutator: MutatorRef, _ prepare: () -> Void) {
         lock.withLock {
             waitWhileStopping()
             // A record used again may have been asked to stop when its last user closed it.
             mutator.pointee.poll.store(0, ordering: .relaxed)
+            prepare()
             mutator.pointee.nextMutator = record.pointee.mutators
             record.pointee.mutators = mutator
             record.pointee.mutatorCount = record.pointee.mutatorCount + 1
@@ -134,12 +146,62 @@ package struct World {
         }
     }
 
-    /// From safe to running; waits while the world is stopped.
+    /// From safe to running; waits while the world is stopped, and while a worker scans the mutator's roots.
     func enter(_ mutator: MutatorRef) {
-        lock.withLock {
+        lock.withLock { waitToRun(mutator) }
+    }
+
+    /// Under `lock`.
+    private func waitToRun(_ mutator: MutatorRef) {
+        waitWhileStopping()
+        while mutator.pointee.isBeingScanned {
+            changed.wait(lock)
             waitWhileStopping()
-            run(mutator)
         }
+        run(mutator)
+    }
+
+    // MARK: Scanning those who are safe
+
+    /// A safe mutator whose roots were not visited in this cycle, claimed for the caller, a participant, who visits
+    /// them and calls `endScan`.
+    func claimUnscanned() -> MutatorRef? {
+        lock.withLock {
+            var current = record.pointee.mutators
+            while let mutator = current, mutator.pointee.isRunning || !mutator.pointee.needsScan {
+                current = mutator.pointee.nextMutator
+            }
+            guard let mutator = current else { return nil }
+            mutator.pointee.needsScan = false
+            mutator.pointee.isBeingScanned = true
+            return mutator
+        }
+    }
+
+    func endScan(_ mutator: MutatorRef) {
+        lock.withLock {
+            mutator.pointee.isBeingScanned = false
+            changed.wakeAll()
+        }
+    }
+
+    /// Stays safe until `condition`, which is read under the lock, or a stop is over, or `notify` is called; at most
+    /// that long.
+    func rest(_ mutator: MutatorRef, until condition: () -> Bool) {
+        lock.withLock {
+            rest(mutator)
+            if isStopping { changed.wakeAll() }
+            record.pointee.resting.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            if !condition() { changed.wait(lock) }
+            record.pointee.resting.wrappingSubtract(1, ordering: .relaxed)
+            waitToRun(mutator)
+        }
+    }
+
+    /// Wakes those who rest, if there are any.
+    func notify() {
+        if record.pointee.resting.load(ordering: .sequentiallyConsistent) == 0 { return }
+        lock.withLock { changed.wakeAll() }
     }
 
     /// Sweeps what mutators that are safe had cached before the last flip. Such a mutator may stay outside for long, or
@@ -153,7 +215,7 @@ package struct World {
     /// Has all mutators come to a safepoint soon.
     func requestPoll(_ reason: PollReason) { lock.withLock { forEachMutator { $0.requestPoll(reason) } } }
 
-    /// A sweeper's way in: false, without waiting, while the world is stopped.
+    /// A worker's way in: false, without waiting, while the world is stopped.
     func tryEnter() -> Bool {
         lock.withLock {
             if isStopping { return false }
@@ -162,7 +224,7 @@ package struct World {
         }
     }
 
-    /// A sweeper's way out.
+    /// A worker's way out.
     func leave() {
         lock.withLock {
             addRunning(-1)
@@ -175,20 +237,22 @@ package struct World {
 
     /// Participants that are running: mutators, and what works in the background. Others change it meanwhile.
     var runningCount: Int { record.pointee.running.load(ordering: .relaxed) }
+    /// Mutators that run: a hint while they come and go.
+    var runningMutators: Int { record.pointee.runningMutators.load(ordering: .relaxed) }
 
     var mutatorCount: Int { lock.withLock { record.pointee.mutatorCount } }
 
     // MARK: Stopping
 
-    /// Stops the world for the running mutator that calls. False if somebody
-    /// else stopped it first: then this mutator stood safe until that was over.
-    package func stop(_ mutator: MutatorRef) -> Bool {
+    /// Stops the world for the running mutator that calls, or for a thread that is no participant. False if somebody
+    /// else stopped it first: then the mutator stood safe until that was over, and the other thread did not wait.
+    package func stop(_ mutator: MutatorRef?) -> Bool {
         let isFirst = lock.withLock {
             if isStopping {
+                guard let mutator else { return false }
                 rest(mutator)
                 changed.wakeAll()
-                waitWhileStopping()
-                run(mutator)
+                waitToRun(mutator)
                 return false
             }
             record.pointee.stopping.store(1, ordering: .releasing)
@@ -196,9 +260,10 @@ package struct World {
             return true
         }
         guard isFirst else { return false }
-        spin(until: { record.pointee.running.load(ordering: .relaxed) <= 1 })
+        let own = mutator == nil ? 0 : 1
+        spin(until: { record.pointee.running.load(ordering: .relaxed) <= own })
         lock.withLock {
-            while record.pointee.running.load(ordering: .relaxed) > 1 { changed.wait(lock) }
+            while record.pointee.running.load(ordering: .relaxed) > own { changed.wait(lock) }
         }
         return true
     }

@@ -49,7 +49,7 @@ public struct EventReader {
 
 extension Heap {
     /// When the heap was made, in nanoseconds of the clock of its events.
-    public var createdNanoseconds: UInt64 { createdAt }
+    public var createdNanoseconds: UInt64 { collector.createdAt }
 
     /// Switches the stream of events on, which keeps the last `capacity` of them, 64 bytes each. The first call decides
     /// how many. Any thread, one at a time.

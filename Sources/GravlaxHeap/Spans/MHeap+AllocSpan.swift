@@ -144,6 +144,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         span.pointee.limit = base + UInt(span.pointee.elemCount) * span.pointee.elemSize
         let count = Int(span.pointee.elemCount)
+        // A span made while marking was not among those that the cycle reserved bits for (INV-19).
+        if isMarking, !pointee.markBits.reserveMore(elemCount: count) { return false }
         guard let marks = pointee.markBits.newMarkBits(elemCount: count, forSweep: false) else { return false }
         span.pointee.gcmarkBits = marks
         span.pointee.allocBits = pointee.markBits.newAllocBits(elemCount: count)

@@ -70,6 +70,7 @@ import Synchronization
     package let specials: Specials
     package let markBits: MarkBitsArenas
     package let work: MarkWork
+    package let pacer: Pacer
     package let world: World
     /// What happens, for those who watch.
     package let events: EventStream

@@ -225,6 +225,22 @@ package struct MarkBitsArenas {
         }
     }
 
+    /// Adds the bits of one more span to what sweeping can take; false when the system refuses them.
+    package func reserveMore(elemCount: Int) -> Bool {
+        let byteCount = Self.byteCount(elemCount: elemCount)
+        return record.pointee.lock.withLock {
+            // The epoch ends before they are drawn: free arenas must back them all.
+            while record.pointee.freeCount * Self.sureByteCount < reservedByteCount + byteCount {
+                guard addFreeArena() else { return false }
+            }
+            while !Self.pay(byteCount, from: record.pointee.open) {
+                guard addFreeArena() else { return false }
+            }
+            record.pointee.reserved.wrappingAdd(byteCount, ordering: .relaxed)
+            return true
+        }
+    }
+
     /// Begins an epoch: what was handed out two epochs ago is free. The world is stopped, sweeping is complete, and
     /// every span's bits are from the epoch that ends. Takes the same time whatever the number of arenas.
     ///

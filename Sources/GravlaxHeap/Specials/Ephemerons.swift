@@ -123,12 +123,12 @@ package struct Ephemerons {
 
 extension UnsafeMutablePointer where Pointee == MHeap {
     private var ephemerons: Ephemerons { pointee.specials.ephemerons }
-    private var progress: UInt64 { pointee.work.progress.value }
+    private var markings: UInt64 { progress.pointee.markings.load(ordering: .relaxed) }
 
     /// Whether no value of a living key waits to be marked. O(1). Only then a mark may end; world stopped, nothing grey.
     package var ephemeronsAreSettled: Bool {
         ephemerons.tableCount == 0
-            || ephemerons.record.pointee.settled.load(ordering: .relaxed) == progress
+            || ephemerons.record.pointee.settled.load(ordering: .relaxed) == markings
     }
 
     /// Does a piece of marking values, when nothing else is grey. Any participant, beside running mutators; one at a
@@ -152,7 +152,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
 
     private func beginPass() {
         let record = ephemerons.record
-        record.pointee.progressAtStart = progress
+        record.pointee.progressAtStart = markings
         record.pointee.hasFound = false
         record.pointee.table = ephemerons.first
         record.pointee.entry = 0
@@ -187,7 +187,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             record.pointee.passCount = record.pointee.passCount + 1
             return false
         }
-        if record.pointee.progressAtStart != progress { return false }
+        if record.pointee.progressAtStart != markings { return false }
         ephemerons.releaseIndex(pointee.memory)
         record.pointee.settled.store(record.pointee.progressAtStart, ordering: .relaxed)
         return true
@@ -234,7 +234,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             marked = true
             index.greyValues(of: base) { worker.pointee.mark(address: $0) }
         }
-        if marked { pointee.work.progress.add(1) }
+        if marked { progress.pointee.markings.wrappingAdd(1, ordering: .relaxed) }
     }
 
     private func isMarkedObject(_ address: UInt) -> Bool {

@@ -124,9 +124,9 @@ extension Mutator {
         guard let (base, span, _) = heap.findObject(address), !span.pointee.spanClass.noscan else { return }
         let size = span.pointee.elemSize
         if size > 256 {
-            var worker = MarkWorker(heap)
-            worker.scanReferents(of: base, span)
-            worker.destroy()
+            heap.enterMarking()
+            state.pointee.marker.pointee.scanReferents(of: base, span)
+            state.leaveMarking()
             return
         }
         // Up to 32 words in one arena. They go through the barrier's buffer: a worker of its own for each small object
@@ -170,5 +170,5 @@ extension Mutator {
         return chain.count
     }
 
-    private var owner: Heap { state.pointee.owner.unsafelyUnwrapped.takeUnretainedValue() }
+    private var owner: Collector { state.pointee.owner.unsafelyUnwrapped.takeUnretainedValue() }
 }

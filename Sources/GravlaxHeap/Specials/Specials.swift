@@ -73,7 +73,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         } else if kind == .weakTable {
             pointee.specials.ephemerons.link(record)
             // A pass over all tables that is under way, or over, did not see this one.
-            if isMarking { pointee.work.progress.add(1) }
+            if isMarking { progress.pointee.markings.wrappingAdd(1, ordering: .relaxed) }
         }
         return isNew ? .registered : .exists
     }

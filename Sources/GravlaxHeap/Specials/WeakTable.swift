@@ -176,7 +176,7 @@ extension Mutator {
         }
         // A pass of the marker may have been here already, and not in the old table.
         let heap = state.pointee.heap
-        if heap.isMarking { heap.pointee.work.progress.add(1) }
+        if heap.isMarking { heap.progress.pointee.markings.wrappingAdd(1, ordering: .relaxed) }
         return memory
     }
 

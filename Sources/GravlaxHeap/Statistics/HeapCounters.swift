@@ -56,6 +56,8 @@ package struct HeapCounters {
     package var tinyAllocCount: UnsafeMutablePointer<Atomic<UInt64>> { cell(16) }
     /// Bytes found live by the last mark.
     package var heapMarked: UnsafeMutablePointer<Atomic<UInt64>> { cell(17) }
+    /// The part of `heapLive` in spans with pointers, in bytes.
+    package var heapScan: UnsafeMutablePointer<Atomic<UInt64>> { cell(20) }
     package var pauseTotal: UnsafeMutablePointer<Atomic<UInt64>> { cell(18) }
     package var pauseMax: UnsafeMutablePointer<Atomic<UInt64>> { cell(19) }
 

@@ -55,8 +55,12 @@ public struct HeapStatistics: Sendable, Equatable {
 extension Heap {
     /// The counters now, without stopping anybody. Cached spans count as if all their free slots were handed out;
     /// `Mutator.readStatistics` is exact.
-    public var statistics: HeapStatistics {
-        let counters = raw.pointee.statistics
+    public var statistics: HeapStatistics { raw.readStatistics() }
+}
+
+extension UnsafeMutablePointer where Pointee == MHeap {
+    func readStatistics() -> HeapStatistics {
+        let counters = pointee.statistics
         // Frees before mallocs, each time: what was freed when it is read was handed out before.
         var frees = counters.largeFreeCount.value
         var mallocs = counters.largeAllocCount.value
@@ -69,7 +73,7 @@ extension Heap {
             mallocs += counts.mallocs
             frees += counts.frees
         }
-        let stalls = raw.pointee.latencies.stalls.stalls
+        let stalls = pointee.latencies.stalls.stalls
         return HeapStatistics(
             heapSys: counters.heapSys.byteCount, heapIdle: counters.heapIdle.byteCount,
             heapInUse: counters.heapInUse.byteCount, heapReleased: counters.heapReleased.byteCount,
@@ -79,12 +83,12 @@ extension Heap {
                 + counters.spanRecords.byteCount,
             nextGC: counters.nextGC.value, cycles: counters.cycles.value, mallocs: mallocs, frees: frees,
             tinyAllocs: counters.tinyAllocCount.value,
-            pagesInUse: UInt64(raw.pagesInUse),
-            pagesSwept: UInt64(raw.pointee.pagesSwept.load(ordering: .relaxed)),
+            pagesInUse: UInt64(pagesInUse),
+            pagesSwept: UInt64(pointee.pagesSwept.load(ordering: .relaxed)),
             pauseTotalNanoseconds: counters.pauseTotal.value, pauseMaxNanoseconds: counters.pauseMax.value,
             bySize: bySize, stalls: stalls,
-            timeToStop: raw.pointee.latencies.timeToStop.histogram,
-            timeStopped: raw.pointee.latencies.timeStopped.histogram,
+            timeToStop: pointee.latencies.timeToStop.histogram,
+            timeStopped: pointee.latencies.timeStopped.histogram,
             sweepNanoseconds: counters.sweepTime.value + stalls.sweep.total,
             scavengedBytes: counters.scavengedBytes.value)
     }

@@ -41,9 +41,9 @@ import Testing
         func marked(_ words: some Sequence<UInt64>) -> [Bool] {
             heap.raw.pointee.marking.store(1, ordering: .relaxed)
             mutator.state.flushBarrier()
-            var worker = MarkWorker(heap.raw)
-            while worker.step(64) {}
-            worker.destroy()
+            let worker = MarkWorker.make(heap.raw)!
+            while worker.pointee.step(64) {}
+            worker.pointee.giveAway()
             heap.raw.pointee.marking.store(0, ordering: .relaxed)
             return words.map { word in
                 let (_, span, index) = heap.raw.findObject(UInt(word & WordEncoding.tagged.addressMask))!

@@ -22,19 +22,16 @@ import Testing
                 for slot in 0..<layout.byteCount / 8 { mutator.store(word, to: object + slot) }
             }
         }
-        heap.whileStopped(mutator.state) {
-            heap.finishSweepStopped()
-            #expect(heap.reserveForCycle())
-            heap.beginMarking()
-            var worker = MarkWorker(heap.raw)
-            withUnsafeMutablePointer(to: &worker) { heap.markRoots($0) }
-            while worker.step(64) {}
-            worker.destroy()
-            heap.endMarking()
+        heap.collector.whileStopped(mutator.state) {
+            heap.collector.finishSweepStopped()
+            #expect(heap.collector.reserveForCycle())
+            heap.collector.beginMarking()
+            heap.collector.drainStopped()
+            heap.collector.endMarking()
             let (_, span, index) = heap.raw.findObject(UInt(bitPattern: target))!
             #expect(!span.isMarked(index))
             #expect(HeapVerifier(heap.raw).violations(afterMark: true) == [])
-            heap.flip(marked: worker.markedBytes)
+            heap.collector.flip()
         }
         mutator.close()
     }

@@ -64,7 +64,7 @@ import Testing
             mutator.store(WordEncoding.tagged.match | UInt64(UInt(bitPattern: parent)), to: slots + slot)
         }
         _ = mutator.readStatistics()
-        #expect(heap.reserveForCycle())
+        #expect(heap.collector.reserveForCycle())
         let (memory, stacks) = (heap.raw.pointee.memory, heap.raw.pointee.work.stacks)
         for _ in 0..<12 { _ = stacks.getEmpty() }
         memory.failCall(1, forGood: true)

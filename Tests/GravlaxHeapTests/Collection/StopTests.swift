@@ -69,11 +69,12 @@ import Testing
         defer { withExtendedLifetime(roots) {} }
         let mutator = try heap.makeMutator(roots: roots)
         for _ in 0..<2000 { _ = mutator.allocate(ObjectLayout(headerWords: 1, slotCount: 3)) }
-        #expect(heap.reserveForCycle())
-        heap.whileStopped(mutator.state) {
-            heap.beginMarking()
-            heap.endMarking()
-            heap.flip(marked: 0)
+        #expect(heap.collector.reserveForCycle())
+        heap.collector.whileStopped(mutator.state) {
+            heap.collector.beginMarking()
+            heap.collector.drainStopped()
+            heap.collector.endMarking()
+            heap.collector.flip()
         }
         while !heap.raw.isSweepDone { sched_yield() }
         #expect(heap.statistics.heapInUse < 2000 * 32)
@@ -89,11 +90,12 @@ import Testing
         for _ in 0..<600 { _ = outside.allocate(ObjectLayout(headerWords: 1, slotCount: 1)) }
         outside.enterOutside()
         let mutator = try heap.makeMutator(roots: roots)
-        #expect(heap.reserveForCycle())
-        heap.whileStopped(mutator.state) {
-            heap.beginMarking()
-            heap.endMarking()
-            heap.flip(marked: 0)
+        #expect(heap.collector.reserveForCycle())
+        heap.collector.whileStopped(mutator.state) {
+            heap.collector.beginMarking()
+            heap.collector.drainStopped()
+            heap.collector.endMarking()
+            heap.collector.flip()
         }
         while heap.raw.sweepOne(nil) != nil {}
         let statistics = heap.statistics

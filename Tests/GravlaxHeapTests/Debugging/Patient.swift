@@ -61,17 +61,14 @@ final class Patient {
 
     /// Marks with the world stopped, lets `body` look at the marks, and undoes it all.
     func afterMark(_ body: () -> Void) {
-        heap.whileStopped(mutator.state) {
-            heap.finishSweepStopped()
-            precondition(heap.reserveForCycle())
-            heap.beginMarking()
-            var worker = MarkWorker(raw)
-            withUnsafeMutablePointer(to: &worker) { heap.markRoots($0) }
-            while worker.step(4096) {}
-            worker.destroy()
-            heap.endMarking()
+        heap.collector.whileStopped(mutator.state) {
+            heap.collector.finishSweepStopped()
+            precondition(heap.collector.reserveForCycle())
+            heap.collector.beginMarking()
+            heap.collector.drainStopped()
+            heap.collector.endMarking()
             body()
-            heap.flip(marked: worker.markedBytes)
+            heap.collector.flip()
         }
     }
 

@@ -47,11 +47,14 @@ final class HeapFixture {
 
     /// Marks and flips, and leaves all sweeping undone.
     func markAndFlip() {
-        let goal = counters.nextGC.value
-        counters.nextGC.set(0)
-        state.requestPoll(.collect)
-        mutator.safepoint()
-        if goal == .max { counters.nextGC.set(.max) }
+        heap.collector.whileStopped(state) {
+            heap.collector.finishSweepStopped()
+            precondition(heap.collector.reserveForCycle())
+            heap.collector.beginMarking()
+            heap.collector.drainStopped()
+            heap.collector.endMarking()
+            heap.collector.flip()
+        }
     }
 
     func withLock<Result>(_ body: () throws -> Result) rethrows -> Result { try raw.pointee.lock.withLock(body) }

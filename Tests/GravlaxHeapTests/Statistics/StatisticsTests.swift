@@ -149,6 +149,6 @@ import Testing
         (1 << 30, 1 << 40, (1 << 30) + (1 << 70 as UInt128) / 100), (1 << 60, .max, .max), (0, .max, .max), (5, -1, .max),
     ] as [(UInt64, Int, UInt128)])
     func theGoalFollowsWhatIsLive(marked: UInt64, percent: Int, goal: UInt128) {
-        #expect(Heap.goal(afterMarking: marked, percent: percent) == UInt64(clamping: goal))
+        #expect(Pacer.goal(afterMarking: marked, percent: percent) == UInt64(clamping: goal))
     }
 }

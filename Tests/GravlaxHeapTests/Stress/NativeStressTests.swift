@@ -46,15 +46,19 @@ private final class Mailbox: RootSource, @unchecked Sendable {
         pthread_mutex_unlock(&mutex)
     }
 
-    /// Once in the receiver's roots it needs no others: no stop happens between two safepoints of its thread.
+    /// The receiver shades what it takes, since its own roots may have been visited already.
     func take() -> Parcel? {
         pthread_mutex_lock(&mutex)
         defer { pthread_mutex_unlock(&mutex) }
         return parcels.isEmpty ? nil : parcels.removeFirst()
     }
 
-    /// Nobody is inside `post` or `take` while the world is stopped.
-    func visitRoots(_ visitor: RootVisitor) { for parcel in parcels { visitor.visit(word: parcel.word) } }
+    /// By a worker, while others post and take.
+    func visitRoots(_ visitor: RootVisitor) {
+        pthread_mutex_lock(&mutex)
+        defer { pthread_mutex_unlock(&mutex) }
+        for parcel in parcels { visitor.visit(word: parcel.word) }
+    }
 }
 
 private final class Shared: @unchecked Sendable {
@@ -141,8 +145,17 @@ private final class Shared: @unchecked Sendable {
             mutator.enterOutside()
             if generator.isOne(in: 2) { sched_yield() }
             mutator.leaveOutside()
-        case 8..<20: if let parcel = graph.makeParcel(&generator) { shared.mailbox.post(parcel) }
-        case 20..<34: if let parcel = shared.mailbox.take() { graph.accept(parcel, &generator) }
+        case 8..<20:
+            if let parcel = graph.makeParcel(&generator) {
+                // The mailbox may have been visited, and this thread's roots may lose it before they are.
+                mutator.shade(parcel.word)
+                shared.mailbox.post(parcel)
+            }
+        case 20..<34:
+            if let parcel = shared.mailbox.take() {
+                mutator.shade(parcel.word)
+                graph.accept(parcel, &generator)
+            }
         case 34: _ = mutator.readStatistics()
         case 35: _ = shared.heap.statistics
         case 36: _ = shared.heap.raw.scavengeAll()

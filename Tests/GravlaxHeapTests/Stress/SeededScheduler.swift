@@ -20,6 +20,8 @@ final class SeededScheduler {
     private let shadow = ShadowGraph()
     private var generator: SeededGenerator
     private var mutators: [GraphMutator] = []
+    /// Markers that take turns, made once.
+    private var markers: [UnsafeMutablePointer<MarkWorker>] = []
     /// Spans that the virtual sweeper has claimed and not swept yet.
     private var held: [MSpanRef] = []
     /// Takes most of the first arena, untouched, so that others lie across its border.
@@ -32,6 +34,7 @@ final class SeededScheduler {
         generator = SeededGenerator(seed: seed)
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
+        configuration.markWorkers = 0
         configuration.scavengesInBackground = false
         configuration.gcPercent = generator.isOne(in: 4) ? 20 : -1
         configuration.debug.clobberFree = generator.isOne(in: 3)
@@ -172,35 +175,35 @@ final class SeededScheduler {
 
     /// A cycle in steps: what the collector does on its own threads, with other participants in between.
     private func cycle() {
+        // One that a mutator began as it allocated.
+        if raw.isMarking { return collect() }
         while !held.isEmpty { release() }
         running { mutator in
-            heap.finishSweep(mutator.mutator.state)
-            guard heap.reserveForCycle() else { return }
-            heap.whileStopped(mutator.mutator.state) {
-                heap.finishSweepStopped()
-                guard heap.reserveForCycle() else { return }
-                let marked = mark()
+            _ = heap.collector.finishSweep(mutator.mutator.state)
+            guard heap.collector.reserveForCycle() else { return }
+            heap.collector.whileStopped(mutator.mutator.state) {
+                heap.collector.finishSweepStopped()
+                guard heap.collector.reserveForCycle() else { return }
+                mark()
                 verify(afterMark: true)
-                heap.flip(marked: marked)
+                heap.collector.flip()
             }
         }
         checkContents()
     }
 
-    /// Marks with several workers that take turns, and returns the bytes they marked.
-    private func mark() -> UInt64 {
-        heap.beginMarking()
+    /// Marks with several workers that take turns, and ends marking.
+    private func mark() {
+        heap.collector.beginMarking()
         let count = 1 + generator.below(3)
-        let workers = UnsafeMutablePointer<MarkWorker>.allocate(capacity: count)
-        for index in 0..<count { (workers + index).initialize(to: MarkWorker(raw)) }
-        heap.markRoots(workers + generator.below(count))
+        while markers.count < count { markers.append(MarkWorker.make(raw)!) }
         var idle = 0
         while idle < count * 2 {
             switch generator.below(20) {
             case 0: scavenge()
             case 1: readStatistics()
             default:
-                let more = workers[generator.below(count)].step(1 + generator.below(24))
+                let more = raw.markStretch(markers[generator.below(count)], units: 1 + generator.below(24))
                 idle = more ? 0 : idle + 1
             }
         }
@@ -208,14 +211,14 @@ final class SeededScheduler {
         var isDone = false
         while !isDone {
             isDone = true
-            for index in 0..<count where workers[index].step(4096) { isDone = false }
+            for index in 0..<count where raw.markStretch(markers[index], units: 4096) { isDone = false }
         }
-        workers[0].rescanAfterOverflow()
-        let marked = (0..<count).reduce(0) { $0 + workers[$1].markedBytes }
-        for index in 0..<count { workers[index].destroy() }
-        workers.deallocate()
-        heap.endMarking()
-        return marked
+        for index in 0..<count {
+            markers[index].pointee.giveAway()
+            markers[index].pointee.publish()
+        }
+        heap.collector.drainStopped()
+        heap.collector.endMarking()
     }
 
     private func collect() {

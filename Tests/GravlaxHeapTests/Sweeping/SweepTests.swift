@@ -34,17 +34,14 @@ import Testing
 
         /// Marks and flips; nothing is swept yet, and no cache flushed.
         func cycle(flushFirst: Bool) {
-            heap.whileStopped(mutator.state) {
-                if flushFirst { heap.flushCaches() }
-                heap.finishSweepStopped()
-                precondition(heap.reserveForCycle())
-                heap.beginMarking()
-                var worker = MarkWorker(raw)
-                withUnsafeMutablePointer(to: &worker) { heap.markRoots($0) }
-                while worker.step(4096) {}
-                worker.destroy()
-                heap.endMarking()
-                heap.flip(marked: worker.markedBytes)
+            heap.collector.whileStopped(mutator.state) {
+                if flushFirst { heap.collector.flushCaches() }
+                heap.collector.finishSweepStopped()
+                precondition(heap.collector.reserveForCycle())
+                heap.collector.beginMarking()
+                heap.collector.drainStopped()
+                heap.collector.endMarking()
+                heap.collector.flip()
             }
         }
     }
@@ -195,6 +192,7 @@ import Testing
         _ = scene.mutator.readStatistics()
         scene.mutator.state.requestPoll(.collect)
         scene.mutator.safepoint()
+        while scene.mutator.step(100) {}
         #expect(scene.heap.statistics.cycles == 1)
         #expect(scene.raw.isSweepDone == isOn)
         scene.mutator.close()

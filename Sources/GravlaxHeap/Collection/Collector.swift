@@ -1,0 +1,62 @@
+// What begins and ends cycles: the part of a heap that its background threads
+// may hold. It outlives the heap by as long as a thread needs to let go of it,
+// and does nothing then; so whoever drops the heap is the one who waits.
+
+import Synchronization
+
+/// The collector of one heap. Sendable: what changes does so while the world is stopped, or under the lock.
+package final class Collector: @unchecked Sendable {
+    let raw: MHeapRef
+    let configuration: HeapConfiguration
+    let sweepers: BackgroundSweepers
+    let scavenger: BackgroundScavenger?
+    let markers: BackgroundMarkers
+    /// For who marks while the world is stopped.
+    let stoppedMarker: UnsafeMutablePointer<MarkWorker>
+    let createdAt = monotonicNanoseconds()
+    /// The cycle that is running. Changed while the world is stopped.
+    var pendingReport = CycleReport()
+    /// See `Heap.onCycle`.
+    var onCycle: ((CycleReport) -> Void)?
+    private var lastDelivered: CycleReport?
+    private let reportLock: HeapLock
+
+    /// Nil when the system refuses what it needs.
+    init?(
+        _ raw: MHeapRef, _ configuration: HeapConfiguration, memory: OSMemory, sweepers: BackgroundSweepers,
+        scavenger: BackgroundScavenger?
+    ) {
+        let workerCount = configuration.markWorkers ?? raw.pointee.pacer.processorCount
+        guard let reportLock = HeapLock(
+            rank: .scheduler, memory: memory, statistic: raw.pointee.statistics.metadata),
+            let stoppedMarker = MarkWorker.make(raw),
+            let markers = BackgroundMarkers(raw, count: workerCount)
+        else { return nil }
+        self.raw = raw
+        self.configuration = configuration
+        self.sweepers = sweepers
+        self.scavenger = scavenger
+        self.reportLock = reportLock
+        self.stoppedMarker = stoppedMarker
+        self.markers = markers
+        // Until `stop`.
+        markers.endCycle = { self.endCycle(nil) }
+    }
+
+    /// Ends all marking and waits for it. Nobody else uses the heap any more.
+    func stop() {
+        markers.stop()
+        reportLock.destroy()
+    }
+
+    /// The report of the last cycle that ended.
+    var lastReport: CycleReport? { reportLock.withLock { lastDelivered } }
+
+    /// Tells who wants to know, in the order of the cycles. World running.
+    func deliver(_ report: CycleReport) {
+        reportLock.withLock { lastDelivered = report }
+        onCycle?(report)
+        raw.progress.pointee.reported.store(report.number, ordering: .releasing)
+        raw.pointee.world.notify()
+    }
+}
