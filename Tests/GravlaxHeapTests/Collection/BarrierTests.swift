@@ -19,6 +19,7 @@ import Testing
             configuration.gcPercent = -1
             configuration.backgroundSweepers = 0
             configuration.scavengesInBackground = false
+            configuration.markWorkers = 0
             heap = try Heap(configuration)
             mutator = try heap.makeMutator(roots: roots)
             let layout = ObjectLayout(headerWords: 0, slotCount: Self.slotCount)

@@ -102,7 +102,11 @@ private final class TreeAndRing: RootSource {
 private final class StopTimes: Sendable {
     private let nanoseconds = Mutex<[UInt64]>([])
 
-    func add(_ report: CycleReport) { nanoseconds.withLock { $0.append(report.timeStopped) } }
+    func add(_ report: CycleReport) {
+        nanoseconds.withLock {
+            $0 += [report.sweepTermination.timeStopped, report.markTermination.timeStopped]
+        }
+    }
     func clear() { nanoseconds.withLock { $0 = [] } }
     func microseconds() -> [Double] { nanoseconds.withLock { $0 }.map { Double($0) / 1e3 }.sorted() }
 }
