@@ -6,7 +6,8 @@
 // create.<ms|KiB>, what a new heap with its first object takes. turn.<p50|p99|p99.9|max> are microseconds of a turn of
 // 1,000 allocations beside 2.1 million live nodes, turn.stop.<p99|max> of the world's stops meanwhile, and turn.cycles
 // how many cycles there were; resident.peak is the peak resident size of a program with 300 MB of live objects, over
-// those.
+// those; growth.<prepared|unprepared>.<p99|max> are microseconds of a turn of 1,000 allocations while the heap grows,
+// with the next chunk touched ahead and without.
 // Arguments: parts of names; only rows that contain one of them are measured.
 
 import GravlaxHeap
@@ -51,6 +52,14 @@ if isWanted("turn.") {
     report("turn.cycles", Double(result.cycles))
 }
 if isWanted("resident.peak") { report("resident.peak", try ResidentBenchmark.peakOverLive()) }
+for prepared in [true, false] {
+    let name = "growth.\(prepared ? "prepared" : "unprepared")"
+    if isWanted(name) {
+        let turns = try GrowthBenchmark.turns(prepared: prepared)
+        report("\(name).p99", turns.percentile(0.99))
+        report("\(name).max", turns.percentile(1))
+    }
+}
 if isWanted("create") {
     let (milliseconds, kibibytes) = try creationCost()
     report("create.ms", milliseconds)
