@@ -2,13 +2,6 @@
 
 import GravlaxHeap
 
-extension TraceLines {
-    /// The lines of one collection.
-    func text(of cycle: CycleReport) -> String {
-        gctrace ? CollectionTraceLine(cycle).text : ""
-    }
-}
-
 extension CollectionTraceLine {
     package init(_ cycle: CycleReport) {
         let processors = UInt64(cycle.processorCount)

@@ -27,9 +27,8 @@ final class Session {
             // Of the heap or of what the interpreter needs in it: the one reason is memory.
             throw failure("cannot start: not enough memory", exitCode: 70)
         }
-        let lines = memory.traceLines | settings.traceLines
-        if !lines.isEmpty { interpreter.heap.onCycle = { StandardStream.error.write(lines.text(of: $0)) } }
         let heap = interpreter.heap
+        TracePrinter(memory.traceLines | settings.traceLines) { StandardStream.error.write($0) }.attach(to: heap)
         trace = try memory.trace.map { try TraceOutput(path: $0, of: heap) }
     }
 

@@ -20,7 +20,7 @@ extension StatisticsReport {
                 Entry("heapReleased", statistics.heapReleased, .bytes, "of those, held by the system"),
                 Entry("heapLive", statistics.heapLive, .bytes, "live at the last collection, or allocated since"),
                 Entry("heapMarked", statistics.heapMarked, .bytes, "found live by the last collection"),
-                Entry("nextGC", statistics.nextGC, .bytes, "where the next collection begins"),
+                Entry("nextGC", statistics.nextGC, .bytes, "where the next collection should end"),
                 Entry("stacksInUse", statistics.stacksInUse, .bytes, "stacks of the interpreter"),
                 Entry("metadata", statistics.metadata, .bytes, "address space of the heap's own tables, most of it untouched"),
                 Entry("cycles", statistics.cycles, .count, "collections"),

@@ -27,6 +27,12 @@ public final class Heap: @unchecked Sendable {
         get { collector.onCycle }
         set { collector.onCycle = newValue }
     }
+    /// Called with the bytes that `Mutator.freeOSMemory` gave back, on the mutator's thread. Set before the first mutator
+    /// is made.
+    public var onRelease: ((Int) -> Void)? {
+        get { collector.onRelease }
+        set { collector.onRelease = newValue }
+    }
 
     /// - Throws: `HeapError.outOfMemory` when the system refuses what a heap needs to exist.
     public convenience init(_ configuration: HeapConfiguration = HeapConfiguration()) throws {
@@ -144,9 +150,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let centrals = memory.allocatePersistent(
                 byteCount: UInt(SpanClass.count * MCentral.stride), alignment: 256, statistic: metadata),
             let specials = Specials(memory: memory, statistic: metadata),
-            let world = World(memory: memory, statistic: metadata),
             let events = EventStream(memory: memory, statistic: metadata),
             let latencies = HeapLatencies(memory: memory, statistic: metadata),
+            let world = World(memory: memory, statistic: metadata, events: events, latencies: latencies),
             let pools = memory.allocatePersistent(
                 byteCount: UInt(MemoryLayout<FixedAllocator>.stride), alignment: 64, statistic: metadata),
             let hints = memory.allocatePersistent(

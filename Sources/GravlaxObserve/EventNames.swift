@@ -6,6 +6,7 @@ extension EventTrack.Kind {
     var title: StaticString {
         switch self {
         case .heap: "collector"
+        case .world: "stops of the world"
         case .mutator: "mutator"
         case .marker: "mark worker"
         case .sweeper: "sweeper"
@@ -15,7 +16,7 @@ extension EventTrack.Kind {
     }
 
     /// Whether there is one such track only.
-    var isSingle: Bool { self == .heap || self == .pages || self == .scavenger }
+    var isSingle: Bool { [.heap, .world, .scavenger, .pages].contains(self) }
 }
 
 extension TraceRow {

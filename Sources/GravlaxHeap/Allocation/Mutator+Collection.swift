@@ -12,8 +12,7 @@ extension Mutator {
     /// its stores recorded. Call when `pollRequested`, with every live reference visible to the root source.
     public func safepoint() {
         if state.pointee.heap.pointee.world.isStopping {
-            world.leave(state)
-            world.enter(state)
+            world.pause(state)
         }
         state.prepareForSweep()
         if state.pointee.needsScan { state.scanOwnRoots() }
@@ -73,12 +72,16 @@ extension Mutator {
         while !isOver() {
             safepoint()
             if raw.isMarking {
+                let began = raw.pointee.events.begin()
+                var marked = 0
                 raw.enterMarking()
                 while !world.isStopping, raw.markStretch(state.pointee.marker, units: 512) {
-                    progress.pointee.backgroundCredit.wrappingAdd(
-                        state.pointee.marker.pointee.publish(), ordering: .relaxed)
+                    let work = state.pointee.marker.pointee.publish()
+                    marked += work
+                    progress.pointee.backgroundCredit.wrappingAdd(work, ordering: .relaxed)
                 }
                 state.leaveMarking()
+                raw.pointee.events.end(.drain, state.pointee.track, began, UInt64(marked))
                 if raw.looksDone, collector.endCycle(state) { continue }
             }
             // Somebody else has the rest in hand, and tells when there is something to do.
@@ -155,7 +158,9 @@ extension Mutator {
     @discardableResult
     public func freeOSMemory() -> Int {
         collect()
-        return Int(collector.releaseIdle(state))
+        let released = Int(collector.releaseIdle(state))
+        collector.onRelease?(released)
+        return released
     }
 
     /// A zeroed object of this layout, whatever it takes: when memory is refused, makes room and tries again. nil only
@@ -188,7 +193,7 @@ extension Mutator {
     /// An exact reading of the heap's statistics: the world is stopped and every cache gives back what it holds.
     /// At a safepoint only.
     public func readStatistics() -> HeapStatistics {
-        collector.whileStopped(state) { collector.flushCaches() }
+        collector.whileStopped(state, .statistics) { collector.flushCaches() }
         return state.pointee.heap.readStatistics()
     }
 

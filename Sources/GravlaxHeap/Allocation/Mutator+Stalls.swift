@@ -24,14 +24,13 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     /// Sweeps a span for an allocation that may get memory of it.
     func sweepForAllocation(_ span: MSpanRef) {
         let heap = pointee.heap
-        let pages = UInt64(span.pointee.pageCount)
         let began = monotonicNanoseconds()
         _ = heap.sweep(span, preserve: true, self)
         let ended = monotonicNanoseconds()
         charge(.sweep, ended &- began)
         // Most take less than it would take to tell of them.
         if ended &- began >= 1_000 {
-            heap.pointee.events.slice(.sweepCredit, pointee.track, from: began, to: ended, 1, pages)
+            heap.pointee.events.slice(.sweepCredit, pointee.track, from: began, to: ended, 1)
         }
     }
 

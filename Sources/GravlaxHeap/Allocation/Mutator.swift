@@ -129,8 +129,9 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         smallAllocs.initialize(repeating: 0, count: SizeClass.count)
         let barriers = (block + 4096).bindMemory(to: UInt64.self, capacity: MutatorState.barrierCapacity)
         let state = block.bindMemory(to: MutatorState.self, capacity: 1)
+        let track = heap.pointee.events.makeMutatorTrack()
         let marker = (block + 6720).bindMemory(to: MarkWorker.self, capacity: 1)
-        marker.initialize(to: MarkWorker(heap, ring: block + 7168))
+        marker.initialize(to: MarkWorker(heap, ring: block + 7168, track: track))
         state.initialize(to: MutatorState(
             poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0,
             tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
@@ -138,7 +139,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             marker: marker, assistCredit: 0, blackBytes: 0, blackScanBytes: 0, refillBytes: 0, needsScan: false,
-            isBeingScanned: false, emptySpan: emptySpan, track: heap.pointee.events.makeMutatorTrack(), stalls: stalls,
+            isBeingScanned: false, emptySpan: emptySpan, track: track, stalls: stalls,
             assistStall: 0, sweepStall: 0, lockStall: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }

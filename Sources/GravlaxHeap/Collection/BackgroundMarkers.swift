@@ -33,8 +33,8 @@ final class BackgroundMarkers: @unchecked Sendable {
     init?(_ heap: MHeapRef, count: Int) {
         self.heap = heap
         var workers: [UnsafeMutablePointer<MarkWorker>] = []
-        for _ in 0..<max(0, count) {
-            guard let worker = MarkWorker.make(heap) else { return nil }
+        for index in 0..<max(0, count) {
+            guard let worker = MarkWorker.make(heap, track: EventTrack(.marker, index)) else { return nil }
             workers.append(worker)
         }
         self.workers = workers
@@ -98,15 +98,19 @@ final class BackgroundMarkers: @unchecked Sendable {
         heap.enterMarking()
         var more = true
         var isOver = false
+        var marked = 0
         while more, !isOver, !heap.pointee.world.isStopping, !stopped.load(ordering: .relaxed) {
             more = heap.markStretch(worker, units: Self.stretch)
             let work = worker.pointee.publish()
+            marked += work
             heap.progress.pointee.backgroundCredit.wrappingAdd(work, ordering: .relaxed)
             if kind == .fractional { isOver = hasHadItsShare(index, began, pacer) }
             if kind == .idle { isOver = index >= wanted }
         }
         let isLast = heap.leaveMarking(worker)
-        let elapsed = monotonicNanoseconds() - began
+        let ended = monotonicNanoseconds()
+        heap.pointee.events.slice(.drain, worker.pointee.track, from: began, to: ended, UInt64(marked))
+        let elapsed = ended - began
         switch kind {
         case .dedicated: pacer.state.pointee.dedicatedTime.wrappingAdd(elapsed, ordering: .relaxed)
         case .fractional: pacer.state.pointee.fractionalTime.wrappingAdd(elapsed, ordering: .relaxed)

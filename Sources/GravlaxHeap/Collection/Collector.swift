@@ -18,6 +18,8 @@ package final class Collector: @unchecked Sendable {
     var pendingReport = CycleReport()
     /// See `Heap.onCycle`.
     var onCycle: ((CycleReport) -> Void)?
+    /// See `Heap.onRelease`.
+    var onRelease: ((Int) -> Void)?
     private var lastDelivered: CycleReport?
     private let reportLock: HeapLock
 
@@ -54,6 +56,8 @@ package final class Collector: @unchecked Sendable {
 
     /// Tells who wants to know, in the order of the cycles. World running.
     func deliver(_ report: CycleReport) {
+        raw.pointee.events.slice(
+            .cycle, .heap, from: createdAt + report.start, to: createdAt + report.end, report.number, report.marked)
         reportLock.withLock { lastDelivered = report }
         onCycle?(report)
         raw.progress.pointee.reported.store(report.number, ordering: .releasing)

@@ -40,6 +40,8 @@ public struct CycleReport: Sendable {
     public var goal: UInt64 = 0
     public var processorCount = 0
     public var pacing: PacerReport?
+    /// The sweep before it; nil for the first cycle.
+    public var sweepBefore: SweepReport?
 
     /// By the clock, between the two stops.
     public var marking: UInt64 {
@@ -49,13 +51,35 @@ public struct CycleReport: Sendable {
     }
 }
 
+/// How a sweep ended.
+public struct SweepReport: Sendable {
+    /// Bytes of the heap at its end, and how many of them were allocated since the cycle before.
+    public var heapLive: UInt64
+    public var allocated: UInt64
+    public var pagesSwept: UInt64
+    /// What allocation was to sweep for each byte.
+    public var pagesPerByte: Double
+}
+
 extension Collector {
+    /// The sweep since the last cycle. World stopped, everything swept.
+    private var lastSweep: SweepReport? {
+        let counters = raw.pointee.statistics
+        if counters.cycles.value == 0 { return nil }
+        let live = counters.sweepEndLive.value
+        return SweepReport(
+            heapLive: live, allocated: live - Swift.min(counters.heapMarked.value, live),
+            pagesSwept: UInt64(raw.pointee.pagesSwept.load(ordering: .relaxed)),
+            pagesPerByte: Double(bitPattern: counters.sweepSlope.value))
+    }
+
     /// World stopped, a cycle begins.
     func beginReport(forced: Bool, began: UInt64, sweeping: UInt64) {
         var report = CycleReport()
         report.forced = forced
         report.start = began - createdAt
         report.sweeping = sweeping
+        report.sweepBefore = lastSweep
         report.liveBefore = raw.pointee.statistics.heapLive.value
         pendingReport = report
     }

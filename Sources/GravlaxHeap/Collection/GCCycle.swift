@@ -53,7 +53,7 @@ extension Collector {
         // Twice: most of it with everybody running, the rest for what they allocated until they stood still.
         guard reserveForCycle() else { return .refused }
         let asked = monotonicNanoseconds()
-        while !raw.pointee.world.stop(mutator) {
+        while !raw.pointee.world.stop(mutator, .markStart) {
             // That stop may have been for something else.
             if mutator == nil || raw.isMarking || raw.sweepgen != generation { return .busy }
         }
@@ -103,7 +103,7 @@ extension Collector {
 
     private func endCycleStopped(_ mutator: MutatorRef?) -> Bool {
         let asked = monotonicNanoseconds()
-        guard raw.pointee.world.stop(mutator) else { return false }
+        guard raw.pointee.world.stop(mutator, .markTermination) else { return false }
         let stopped = monotonicNanoseconds()
         // Somebody may have ended it in a stop of their own.
         guard raw.isMarking, raw.looksDone else {
@@ -147,7 +147,7 @@ extension Collector {
     /// safepoint. False if memory that a cycle cannot do without was refused; then at most the running one was ended.
     func runCycleStopped(_ mutator: MutatorRef, sweepsStopped: Bool) -> Bool {
         let began = monotonicNanoseconds()
-        while !raw.pointee.world.stop(mutator) {}
+        while !raw.pointee.world.stop(mutator, .wholeCycle) {}
         let stopped = monotonicNanoseconds()
         var reports: [CycleReport] = []
         if raw.isMarking { reports.append(completeStopped(sweepsStopped: true)) }
@@ -174,6 +174,7 @@ extension Collector {
     /// Marks everything that is left. World stopped.
     package func drainStopped() {
         let worker = stoppedMarker
+        let began = raw.pointee.events.begin()
         worker.pointee.isAlone = true
         markAllRoots(worker)
         raw.progress.pointee.pendingRoots.store(0, ordering: .relaxed)
@@ -186,8 +187,9 @@ extension Collector {
             } while raw.markEphemerons(worker)
         } while worker.pointee.step(1)
         worker.pointee.giveAway()
-        worker.pointee.publish()
+        let marked = worker.pointee.publish()
         worker.pointee.isAlone = false
+        raw.pointee.events.end(.drain, worker.pointee.track, began, UInt64(marked))
         raw.advance(.markingRanDry)
     }
 
@@ -222,8 +224,10 @@ extension Collector {
         if raw.isSweepDone { return true }
         mutator?.prepareForSweep()
         raw.pointee.world.flushSafeMutators()
+        let began = monotonicNanoseconds()
         var rest = limit
         while rest > 0, raw.sweepOne(mutator) != nil { rest -= 1 }
+        noteSweep(mutator?.pointee.track ?? .heap, from: began, spans: limit - rest)
         // Somebody else may still be at the last spans.
         while limit == .max, !raw.isSweepDone { sched_yield() }
         return raw.isSweepDone
@@ -251,8 +255,8 @@ extension Collector {
     }
 
     /// Runs `body` with the world stopped, for a running mutator at a safepoint.
-    package func whileStopped(_ mutator: MutatorRef, _ body: () -> Void) {
-        while !raw.pointee.world.stop(mutator) {}
+    package func whileStopped(_ mutator: MutatorRef, _ reason: StopReason = .other, _ body: () -> Void) {
+        while !raw.pointee.world.stop(mutator, reason) {}
         body()
         startWorld()
         mutator.prepareForSweep()
@@ -270,7 +274,7 @@ extension Collector {
     @discardableResult
     func releaseIdle(_ mutator: MutatorRef) -> UInt {
         _ = finishSweep(mutator)
-        whileStopped(mutator) {
+        whileStopped(mutator, .releaseMemory) {
             flushCaches()
             while raw.sweepOne(nil) != nil {}
         }
@@ -280,7 +284,18 @@ extension Collector {
     /// With the world stopped: caches that were not flushed since the last flip, then stragglers.
     package func finishSweepStopped() {
         raw.pointee.world.forEachMutator { $0.prepareForSweep() }
-        while raw.sweepOne(nil) != nil {}
+        let began = monotonicNanoseconds()
+        var spans = 0
+        while raw.sweepOne(nil) != nil { spans += 1 }
+        noteSweep(.world, from: began, spans: spans)
+    }
+
+    /// Counts sweeping that no allocation is charged with.
+    private func noteSweep(_ track: EventTrack, from began: UInt64, spans: Int) {
+        if spans == 0 { return }
+        let ended = monotonicNanoseconds()
+        raw.pointee.statistics.sweepTime.add(ended - began)
+        raw.pointee.events.slice(.sweep, track, from: began, to: ended, UInt64(spans))
     }
 
     /// What a cycle cannot do without: mark bits of the next epoch for all in-use spans, and a few work buffers.

@@ -52,5 +52,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             fatal("the collector is in the wrong phase", ("phase", UInt(phase.rawValue)))
         }
         pointee.marking.store(next.rawValue, ordering: .relaxed)
+        pointee.events.instant(.phase, .heap, UInt64(next.rawValue))
+        sampleCounters(always: true)
     }
 }

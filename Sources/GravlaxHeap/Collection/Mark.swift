@@ -125,6 +125,8 @@ package struct MarkWorker {
     private let encoding: WordEncoding
     /// The world is stopped and nobody else marks: marks need no atomic read-modify-write.
     package var isAlone: Bool
+    /// Whose marking it is in a trace.
+    package let track: EventTrack
     private var stack: GreyStack
     private let ring: UnsafeMutablePointer<Candidate>
     /// Where the oldest candidate of the ring is, which the next one replaces.
@@ -152,7 +154,8 @@ package struct MarkWorker {
     /// - Parameters:
     ///   - ring: `ringByteCount` bytes that outlive the worker.
     ///   - isAlone: see there.
-    init(_ heap: MHeapRef, ring: UnsafeMutableRawPointer, isAlone: Bool = false) {
+    init(_ heap: MHeapRef, ring: UnsafeMutableRawPointer, isAlone: Bool = false, track: EventTrack) {
+        self.track = track
         self.heap = heap
         self.isAlone = isAlone
         encoding = heap.pointee.configuration.encoding
@@ -165,13 +168,13 @@ package struct MarkWorker {
     }
 
     /// A worker in memory of its own, for as long as the heap lives; nil when the system refuses it.
-    package static func make(_ heap: MHeapRef) -> UnsafeMutablePointer<MarkWorker>? {
+    package static func make(_ heap: MHeapRef, track: EventTrack = .world) -> UnsafeMutablePointer<MarkWorker>? {
         let recordByteCount = (MemoryLayout<MarkWorker>.stride + 63) & ~63
         guard let place = heap.pointee.memory.allocatePersistent(
             byteCount: UInt(recordByteCount + ringByteCount), alignment: 64, statistic: heap.pointee.statistics.metadata)
         else { return nil }
         let worker = place.bindMemory(to: MarkWorker.self, capacity: 1)
-        worker.initialize(to: MarkWorker(heap, ring: place + recordByteCount))
+        worker.initialize(to: MarkWorker(heap, ring: place + recordByteCount, track: track))
         return worker
     }
 

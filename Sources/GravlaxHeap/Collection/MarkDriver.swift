@@ -39,7 +39,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let first = progress.pointee.nextSpecialJob.wrappingAdd(Self.specialJobs, ordering: .relaxed).oldValue
         if first >= count { return false }
         let end = Swift.min(first + Self.specialJobs, count)
+        let began = pointee.events.begin()
         for job in first..<end { markSpecialRoots(job: job, worker) }
+        pointee.events.end(.rootJob, worker.pointee.track, began, UInt64(RootJobKind.specials.rawValue))
         progress.pointee.pendingRoots.wrappingSubtract(end - first, ordering: .acquiringAndReleasing)
         return true
     }
@@ -49,7 +51,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
 
     /// Greys what the mutator's roots refer to. It is safe and claimed, or it is the caller's, or the world is stopped.
     func visitRoots(of mutator: MutatorRef, _ worker: UnsafeMutablePointer<MarkWorker>) {
+        let began = pointee.events.begin()
         (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.visitRoots(RootVisitor(worker: worker))
+        pointee.events.end(.rootJob, worker.pointee.track, began, UInt64(RootJobKind.mutator.rawValue))
     }
 
     // MARK: Markers
@@ -121,7 +125,10 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             }
             done += marked
             leaveMarking()
-            let elapsed = monotonicNanoseconds() - began
+            let ended = monotonicNanoseconds()
+            let elapsed = ended - began
+            charge(.assist, elapsed)
+            heap.pointee.events.slice(.assist, pointee.track, from: began, to: ended, UInt64(marked))
             pacer.state.pointee.assistTime.wrappingAdd(elapsed, ordering: .relaxed)
             pacer.state.pointee.totalAssistTime.wrappingAdd(elapsed, ordering: .relaxed)
         }

@@ -37,17 +37,20 @@ package struct World {
     private let record: UnsafeMutablePointer<Record>
     private let lock: HeapLock
     private let changed: HeapCondition
+    private let clock: StopClock
 
     /// How often one who waits looks before it parks.
     private static let spinCount = 2_000
 
     /// Nil when the system refuses the record.
-    init?(memory: OSMemory, statistic: SystemStatistic) {
-        guard let lock = HeapLock(rank: .scheduler, memory: memory, statistic: statistic),
+    init?(memory: OSMemory, statistic: SystemStatistic, events: EventStream, latencies: HeapLatencies) {
+        guard let clock = StopClock(memory: memory, statistic: statistic, events: events, latencies: latencies),
+            let lock = HeapLock(rank: .scheduler, memory: memory, statistic: statistic),
             let changed = HeapCondition(memory: memory, statistic: statistic),
             let place = memory.allocatePersistent(
                 byteCount: UInt(MemoryLayout<Record>.stride), alignment: 64, statistic: statistic)
         else { return nil }
+        self.clock = clock
         self.lock = lock
         self.changed = changed
         record = place.bindMemory(to: Record.self, capacity: 1)
@@ -151,9 +154,22 @@ package struct World {
         lock.withLock { waitToRun(mutator) }
     }
 
+    /// A running mutator's stay at a safepoint until a stop is over.
+    func pause(_ mutator: MutatorRef) {
+        lock.withLock {
+            rest(mutator)
+            if isStopping { changed.wakeAll() }
+            waitToRun(mutator)
+        }
+    }
+
     /// Under `lock`.
     private func waitToRun(_ mutator: MutatorRef) {
-        waitWhileStopping()
+        if isStopping {
+            let began = monotonicNanoseconds()
+            waitWhileStopping()
+            clock.stood(mutator, from: began, to: monotonicNanoseconds())
+        }
         while mutator.pointee.isBeingScanned {
             changed.wait(lock)
             waitWhileStopping()
@@ -246,7 +262,7 @@ package struct World {
 
     /// Stops the world for the running mutator that calls, or for a thread that is no participant. False if somebody
     /// else stopped it first: then the mutator stood safe until that was over, and the other thread did not wait.
-    package func stop(_ mutator: MutatorRef?) -> Bool {
+    package func stop(_ mutator: MutatorRef?, _ reason: StopReason = .other) -> Bool {
         let isFirst = lock.withLock {
             if isStopping {
                 guard let mutator else { return false }
@@ -256,6 +272,7 @@ package struct World {
                 return false
             }
             record.pointee.stopping.store(1, ordering: .releasing)
+            clock.request(reason, by: mutator)
             forEachMutator { $0.requestPoll(.stop) }
             return true
         }
@@ -265,12 +282,14 @@ package struct World {
         lock.withLock {
             while record.pointee.running.load(ordering: .relaxed) > own { changed.wait(lock) }
         }
+        clock.stop()
         return true
     }
 
     /// Lets everybody go on.
     package func start() {
         lock.withLock {
+            clock.start()
             forEachMutator { $0.withdrawPoll(.stop) }
             record.pointee.stopping.store(0, ordering: .releasing)
             changed.wakeAll()

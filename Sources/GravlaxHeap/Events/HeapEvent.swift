@@ -10,7 +10,7 @@ public enum HeapEventKind: UInt8, Sendable, CaseIterable {
     case phase
     /// Slice: from the request to stop the world until it went on.
     case stop
-    /// Slice: a mutator stood still for somebody else's stop.
+    /// Slice: a mutator stood still for a stop, its own or somebody else's.
     case stopped
     /// Slice: a piece of the roots was visited.
     case rootJob
@@ -45,9 +45,9 @@ public enum HeapEventKind: UInt8, Sendable, CaseIterable {
         case .phase: ["phase"]
         case .stop: ["reason", "nanosecondsToStop"]
         case .stopped: []
-        case .rootJob: ["job", "units"]
-        case .drain, .assist: ["units", "bytes"]
-        case .sweep, .sweepCredit: ["spans", "pages"]
+        case .rootJob: ["job"]
+        case .drain, .assist: ["bytes"]
+        case .sweep, .sweepCredit: ["spans"]
         case .reclaim: ["pages"]
         case .spanAllocation, .spanFree: ["address", "pages", "spanClass"]
         case .scavenge: ["reason", "bytes"]
@@ -84,6 +84,8 @@ public struct EventTrack: Sendable, Hashable {
     public enum Kind: UInt8, Sendable, CaseIterable {
         /// What is nobody's in particular.
         case heap
+        /// Stops, one after the other, whoever stops the world, and what is done meanwhile.
+        case world
         case mutator, marker, sweeper, scavenger
         /// What is done under the heap lock, by whomever.
         case pages
@@ -102,6 +104,7 @@ public struct EventTrack: Sendable, Hashable {
     public var number: Int { Int(rawValue & 0xfff) }
 
     public static let heap = EventTrack(.heap)
+    public static let world = EventTrack(.world)
     public static let pages = EventTrack(.pages)
 }
 

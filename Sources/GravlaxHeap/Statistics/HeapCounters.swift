@@ -61,6 +61,9 @@ package struct HeapCounters {
     package var pauseTotal: UnsafeMutablePointer<Atomic<UInt64>> { cell(18) }
     package var pauseMax: UnsafeMutablePointer<Atomic<UInt64>> { cell(19) }
 
+    /// Bytes of the heap when the last sweep ended, and the slope (a Double's bits) that it was paced with.
+    package var sweepEndLive: UnsafeMutablePointer<Atomic<UInt64>> { cell(27) }
+    package var sweepSlope: UnsafeMutablePointer<Atomic<UInt64>> { cell(28) }
     /// Nanoseconds of sweeping that no allocation was charged with.
     package var sweepTime: UnsafeMutablePointer<Atomic<UInt64>> { cell(29) }
     /// Bytes ever given back to the system.

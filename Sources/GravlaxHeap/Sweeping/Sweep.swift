@@ -116,30 +116,28 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         var looks = 8 * count
         var freed = FreedSpans()
         var spans: UInt64 = 0
-        var pages: UInt64 = 0
         let began = monotonicNanoseconds()
         for _ in 0..<count {
             guard let span = takeUnswept(&looks) else { break }
             spans += 1
-            pages += UInt64(span.pointee.pageCount)
             sweep(span, preserve: false, into: &freed)
             if freed.isFull { _ = freeForCredit(&freed, mutator) }
         }
         _ = freeForCredit(&freed, mutator)
-        if spans > 0 { noteSweep(from: began, spans: spans, pages: pages, payer, track ?? mutator?.pointee.track) }
+        if spans > 0 { noteSweep(from: began, spans: spans, payer, track ?? mutator?.pointee.track) }
         return pointee.sweepDone.load(ordering: .relaxed) == 0
     }
 
     private func noteSweep(
-        from began: UInt64, spans: UInt64, pages: UInt64, _ payer: MutatorRef?, _ track: EventTrack?
+        from began: UInt64, spans: UInt64, _ payer: MutatorRef?, _ track: EventTrack?
     ) {
         let ended = monotonicNanoseconds()
         if let payer {
             payer.charge(.sweep, ended &- began)
-            pointee.events.slice(.sweepCredit, payer.pointee.track, from: began, to: ended, spans, pages)
+            pointee.events.slice(.sweepCredit, payer.pointee.track, from: began, to: ended, spans)
         } else {
             pointee.statistics.sweepTime.add(ended &- began)
-            pointee.events.slice(.sweep, track ?? .heap, from: began, to: ended, spans, pages)
+            pointee.events.slice(.sweep, track ?? .heap, from: began, to: ended, spans)
         }
     }
 
@@ -148,7 +146,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         while looks > 0 {
             looks -= 1
             guard let span = MSpanRef(bitPattern: unsweptSpans.pop()) else {
-                pointee.sweepDone.store(1, ordering: .releasing)
+                if pointee.sweepDone.exchange(1, ordering: .acquiringAndReleasing) == 0 {
+                    pointee.statistics.sweepEndLive.set(pointee.statistics.heapLive.value)
+                }
                 return nil
             }
             // Not in use, or swept already (allocation or the reclaimer was faster): look further.

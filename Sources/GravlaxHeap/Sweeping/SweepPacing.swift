@@ -15,10 +15,13 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         let swept = pointee.pagesSwept.load(ordering: .relaxed)
         let pages = Int64(pagesInUse) - Int64(swept)
         if pages <= 0 {
+            pointee.statistics.sweepSlope.set(0)
             pointee.sweepPagesPerByte.store(0, ordering: .releasing)
             return
         }
-        pointee.sweepPagesPerByte.store((Double(pages) / Double(distance)).bitPattern, ordering: .relaxed)
+        let slope = (Double(pages) / Double(distance)).bitPattern
+        pointee.statistics.sweepSlope.set(slope)
+        pointee.sweepPagesPerByte.store(slope, ordering: .relaxed)
         pointee.sweepHeapLiveBasis.store(UInt(live), ordering: .relaxed)
         // Last: a change of it tells those who are paying that the line moved.
         pointee.pagesSweptBasis.store(swept, ordering: .releasing)

@@ -1,6 +1,8 @@
 // What the heap tells of: each thing it does once, on the track of whoever did it, with true numbers.
 
+import Glibc
 import GravlaxHeap
+import Synchronization
 import Testing
 
 @Suite("Heap events")
@@ -74,6 +76,70 @@ struct HeapEventTests {
         let told = (events(.sweepCredit) + events(.reclaim)).reduce(0) { $0 + $1.duration }
         #expect(told <= statistics.stalls.sweep.total)
         #expect((events(.sweepCredit) + events(.reclaim)).allSatisfy { $0.track == track })
+    }
+
+    /// A collection, and a reading of the statistics: three stops, of which each is told, timed, and felt by the mutator.
+    @Test func stopsAreTimed() throws {
+        fixture.mutator.collect()
+        _ = fixture.mutator.readStatistics()
+        let statistics = fixture.statistics
+        let stops = events(.stop)
+        let reasons: [StopReason] = [.markStart, .markTermination, .statistics]
+        #expect(stops.map(\.values.0) == reasons.map { UInt64($0.rawValue) })
+        #expect(stops.allSatisfy { $0.track == .world && $0.values.1 <= $0.duration })
+        #expect(statistics.timeToStop.count == 3 && statistics.timeStopped.count == 3)
+        #expect(statistics.timeToStop.total == stops.reduce(0) { $0 + $1.values.1 })
+        #expect(statistics.timeStopped.total == stops.reduce(0) { $0 + $1.duration - $1.values.1 })
+        let felt = events(.stopped)
+        #expect(felt.map(\.start) == stops.map(\.start) && felt.map(\.duration) == stops.map(\.duration))
+        #expect(felt.allSatisfy { $0.track == track })
+        // The reading's own stop was not over yet.
+        #expect(statistics.stalls.stop.count == 2)
+        #expect(fixture.mutator.readStatistics().stalls.stop.count == 3)
+    }
+
+    /// A mutator that comes to a safepoint while another stops the world stands still.
+    ///
+    ///     stopper            the other
+    ///     stop: waits        runs
+    ///                        safepoint: waits
+    ///     stopped, start
+    ///                        goes on: has been charged
+    @Test func standingStillForAnotherIsCharged() throws {
+        struct Pair: @unchecked Sendable {
+            let stopper, other: Mutator
+        }
+        let pair = Pair(stopper: fixture.mutator, other: try fixture.makeMutator())
+        let hasStood = Atomic<Bool>(false)
+        onThreads(2) { index in
+            if index == 0 {
+                _ = pair.stopper.readStatistics()
+                hasStood.store(true, ordering: .releasing)
+            } else {
+                while !hasStood.load(ordering: .acquiring) {
+                    if pair.other.pollRequested { pair.other.safepoint() } else { sched_yield() }
+                }
+            }
+        }
+        pair.other.close()
+        let stopped = events(.stopped)
+        #expect(Set(stopped.map(\.track)) == [track, EventTrack(.mutator, 1)])
+        #expect(fixture.mutator.readStatistics().stalls.stop.count == 2)
+    }
+
+    @Test func aCycleIsTold() throws {
+        let live = try (0..<100).map { _ in UInt64(try fixture.allocateNoScan(48)) }
+        fixture.roots.words = live
+        fixture.mutator.collect()
+        let cycles = events(.cycle)
+        try #require(cycles.count == 1)
+        #expect(cycles[0].track == .heap && cycles[0].values.0 == 1 && cycles[0].values.1 == 4800)
+        let phases = events(.phase)
+        let order: [TracePhase] = [.mark, .markTermination, .off]
+        #expect(phases.map(\.values.0) == order.map { UInt64($0.rawValue) })
+        #expect(phases.allSatisfy { cycles[0].start <= $0.start })
+        #expect(events(.rootJob).contains { $0.values.0 == UInt64(RootJobKind.mutator.rawValue) && $0.track == track })
+        #expect(!events(.drain).isEmpty)
     }
 
     @Test func countersAreSampledNowAndThen() throws {
