@@ -58,7 +58,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
 
     private func takeListed(_ mutator: MutatorRef, _ charge: inout SweepCharge) -> MSpanRef? {
         let generation = pointee.heap.sweepgen
-        pointee.lock.lock()
+        pointee.lock.lock(chargedTo: mutator)
         var candidate = nonEmpty.pointee.first
         while let span = candidate {
             candidate = span.pointee.next
@@ -73,7 +73,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
                 charge.pay(spans: 1)
             }
             if span.hasFree { return span }
-            pointee.lock.lock()
+            pointee.lock.lock(chargedTo: mutator)
             candidate = nonEmpty.pointee.first
         }
         var tries = MCentral.sweepTries
@@ -93,7 +93,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             if span.hasFree { return span }
             tries -= 1
             charge.pay(spans: 1)
-            pointee.lock.lock()
+            pointee.lock.lock(chargedTo: mutator)
             candidate = empty.pointee.first
         }
         pointee.lock.unlock()
@@ -106,7 +106,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         guard let span = pointee.heap.alloc(pages, pointee.spanClass, needZero: false, mutator, &charge) else {
             return nil
         }
-        pointee.lock.withLock { empty.insertBack(span) }
+        pointee.lock.withLock(chargedTo: mutator) { empty.insertBack(span) }
         return span
     }
 

@@ -4,6 +4,20 @@
 
 import Synchronization
 
+extension HeapLock {
+    /// Takes the lock for an allocation of the mutator, which is charged with what it waits.
+    func lock(chargedTo mutator: MutatorRef?) {
+        let waited = lockTimed()
+        if waited != 0 { mutator?.charge(.lock, waited) }
+    }
+
+    func withLock<Result>(chargedTo mutator: MutatorRef?, _ body: () throws -> Result) rethrows -> Result {
+        lock(chargedTo: mutator)
+        defer { unlock() }
+        return try body()
+    }
+}
+
 extension UnsafeMutablePointer where Pointee == MutatorState {
     /// Adds the time since `began` to what the slow allocation in progress is charged with.
     package func charge(_ cause: StallCause, since began: UInt64) {

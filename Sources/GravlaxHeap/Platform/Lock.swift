@@ -60,6 +60,21 @@ package struct HeapLock {
         #if DEBUG
         HeldRanks.willLock(rank)
         #endif
+        acquire()
+    }
+
+    /// The same. Returns the nanoseconds that the caller waited for somebody else; 0 if the lock was free.
+    package func lockTimed() -> UInt64 {
+        #if DEBUG
+        HeldRanks.willLock(rank)
+        #endif
+        if pthread_mutex_trylock(mutex) == 0 { return 0 }
+        let began = monotonicNanoseconds()
+        acquire()
+        return max(1, monotonicNanoseconds() - began)
+    }
+
+    private func acquire() {
         // What these locks guard takes well under a microsecond; parking and waking a thread takes tens of them.
         var spins = Self.spinCount
         while spins > 0 {

@@ -48,13 +48,13 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         var record: MSpanRef? = nil
         if let mutator, pageCount < PageCache.pageCount / 4, !isDisabled(.pageCache) {
             var cache = mutator.pointee.pageCache
-            if cache.isEmpty { cache = pointee.lock.withLock { pointee.pages.allocToCache() } }
+            if cache.isEmpty { cache = pointee.lock.withLock(chargedTo: mutator) { pointee.pages.allocToCache() } }
             (base, scavenged) = cache.alloc(pageCount: pageCount)
             mutator.pointee.pageCache = cache
             if base != 0 { record = mutator.takeSpanRecord() }
         }
         if base == 0 || record == nil {
-            pointee.lock.lock()
+            pointee.lock.lock(chargedTo: mutator)
             defer { pointee.lock.unlock() }
             mutator?.flushLocalCounts()
             if base == 0 {

@@ -1,6 +1,8 @@
 // What slow allocations are charged with comes together in the statistics.
 
+import Glibc
 import GravlaxHeap
+import Synchronization
 import Testing
 
 @Suite("Allocation stalls")
@@ -20,6 +22,43 @@ struct AllocationStallTests {
         let fixture = try HeapFixture { $0.measuresStalls = true }
         for _ in 0..<3 { _ = try fixture.allocateNoScan(100_000) }
         #expect(fixture.mutator.readStatistics().stalls.slowAllocations.count == 3)
+    }
+
+    /// What waits for a lock that somebody holds says so; a free one is free.
+    ///
+    ///     holder                        taker
+    ///     locks, waits for ▷  ────────▶ ▷ announces itself, locks: waits
+    ///     unlocks             ────────▶ has the lock
+    @Test func waitsForALockAreTimed() throws {
+        let fixture = MemoryFixture()
+        struct Shared: @unchecked Sendable { let lock: HeapLock }
+        let shared = Shared(lock: try #require(HeapLock(rank: .heap, memory: fixture.memory, statistic: fixture.statistic)))
+        #expect(shared.lock.lockTimed() == 0)
+        shared.lock.unlock()
+        // 0: nobody holds the lock. 1: the holder does. 2: the taker comes. 3: it is over.
+        let step = Atomic<Int>(0)
+        onThreads(2) { index in
+            if index == 0 {
+                while step.load(ordering: .acquiring) != 3 {
+                    shared.lock.lock()
+                    step.store(1, ordering: .releasing)
+                    while step.load(ordering: .acquiring) == 1 { sched_yield() }
+                    // The taker has announced itself, but may not have come to the lock yet.
+                    for _ in 0..<20 { sched_yield() }
+                    shared.lock.unlock()
+                    while step.load(ordering: .acquiring) == 2 { sched_yield() }
+                }
+            } else {
+                var waited: UInt64 = 0
+                while waited == 0 {
+                    while step.load(ordering: .acquiring) != 1 { sched_yield() }
+                    step.store(2, ordering: .releasing)
+                    waited = shared.lock.lockTimed()
+                    shared.lock.unlock()
+                    step.store(waited == 0 ? 0 : 3, ordering: .releasing)
+                }
+            }
+        }
     }
 
     /// Charges of one allocation are one time; those of several mutators add up.
