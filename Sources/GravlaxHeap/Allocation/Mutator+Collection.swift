@@ -199,13 +199,12 @@ extension Mutator {
 
     /// Before host code that blocks: from here on the world may stop without this mutator.
     public func enterOutside() {
+        // Workers may have found nobody left to scan, and not look again.
+        if state.pointee.needsScan { state.scanOwnRoots() }
         state.flushBarrier()
         world.leave(state)
-        let raw = state.pointee.heap
-        if !raw.isMarking { return }
-        // A processor is free to mark, and these roots are anybody's job.
-        raw.progress.pointee.openRoots.wrappingAdd(1, ordering: .relaxed)
-        state.callMarkers()
+        // A processor is free to mark.
+        if state.pointee.heap.isMarking { state.callMarkers() }
     }
 
     /// After it. Waits while the world is stopped.

@@ -87,7 +87,7 @@ extension Collector {
     ///
     /// - Source: Go 1.14 mgc.go, gcMarkDone and gcMarkTermination.
     @discardableResult
-    func endCycle(_ mutator: MutatorRef?) -> Bool {
+    package func endCycle(_ mutator: MutatorRef?) -> Bool {
         var hasEnded = false
         // Again if something came up while we had the say: others who saw it have gone.
         repeat {

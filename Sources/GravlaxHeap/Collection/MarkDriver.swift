@@ -59,10 +59,10 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     // MARK: Markers
 
     /// From here until `leaveMarking` the caller may hold grey objects. A participant of the world.
-    func enterMarking() { progress.pointee.active.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+    package func enterMarking() { progress.pointee.active.wrappingAdd(1, ordering: .sequentiallyConsistent) }
 
     /// Gives everything away. True if nobody else marks, and nothing seems to be left.
-    func leaveMarking(_ worker: UnsafeMutablePointer<MarkWorker>) -> Bool {
+    package func leaveMarking(_ worker: UnsafeMutablePointer<MarkWorker>) -> Bool {
         worker.pointee.giveAway()
         worker.pointee.publish()
         let others = progress.pointee.active.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue

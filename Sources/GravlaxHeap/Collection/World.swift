@@ -150,7 +150,7 @@ package struct World {
     }
 
     /// From safe to running; waits while the world is stopped, and while a worker scans the mutator's roots.
-    func enter(_ mutator: MutatorRef) {
+    package func enter(_ mutator: MutatorRef) {
         lock.withLock { waitToRun(mutator) }
     }
 

@@ -20,7 +20,8 @@ final class GraphMutator {
     private let mayWait: Bool
 
     private var key: ObjectIdentifier { ObjectIdentifier(roots) }
-    private var numbers: [UInt64] {
+    /// The objects that the roots refer to, in their order.
+    var numbers: [UInt64] {
         get { shadow.roots[key]! }
         set { shadow.roots[key] = newValue }
     }
@@ -44,7 +45,7 @@ final class GraphMutator {
 
     /// One random operation on the graph.
     func step(_ generator: inout SeededGenerator) {
-        switch generator.below(20) {
+        switch generator.below(27) {
         case 0..<9: allocate(&generator)
         case 9..<12: link(&generator)
         case 12: unlink(&generator)
@@ -53,6 +54,7 @@ final class GraphMutator {
         case 16: copy(&generator)
         case 17: special(&generator)
         case 18: stack(&generator)
+        case 19..<26: move(&generator)
         default: if let number = numbers.randomElement(using: &generator) { shadow.check(number) }
         }
     }
@@ -67,7 +69,7 @@ final class GraphMutator {
     }
 
     /// Makes an object a root, in place of another one if there are many.
-    private func keep(_ number: UInt64, _ generator: inout SeededGenerator) {
+    func keep(_ number: UInt64, _ generator: inout SeededGenerator) {
         let word = shadow.objects[number]!.word
         if numbers.count < Self.rootCapacity {
             numbers.append(number)
@@ -79,7 +81,7 @@ final class GraphMutator {
         }
     }
 
-    private func randomNode(_ generator: inout SeededGenerator) -> (number: UInt64, slotCount: Int)? {
+    func randomNode(_ generator: inout SeededGenerator) -> (number: UInt64, slotCount: Int)? {
         guard let number = numbers.randomElement(using: &generator),
             case .node(let slotCount)? = shadow.objects[number]?.shape
         else { return nil }
@@ -99,8 +101,10 @@ final class GraphMutator {
     }
 
     private func drop(_ generator: inout SeededGenerator) {
-        if numbers.isEmpty { return }
-        let place = generator.below(numbers.count)
+        if !numbers.isEmpty { dropRoot(generator.below(numbers.count)) }
+    }
+
+    func dropRoot(_ place: Int) {
         numbers.remove(at: place)
         roots.words.remove(at: place)
     }

@@ -9,19 +9,23 @@ import GravlaxHeap
 ///                             claim a span
 ///     refill …                  (held)
 ///                             sweep it
-///     stop ──────────────────────────────────▶   step 3
-///                                                           step 7
-///                                                steal …
+///     stop, begin marking ───────────────────▶   visit the roots of 1
+///     field ▶ root                               step 3
+///                 root ▶ field                              step 7
+///     look at its roots                          steal …
+///                                                leave      leave ▶ stop, end marking
 ///
-/// The shadow says after each cycle what every reachable object must contain.
+/// The shadow says after each cycle what every reachable object must contain. Nothing goes by the clock: cycles are
+/// begun by the scheduler, or by `stress`, and not by the pacing.
 final class SeededScheduler {
     private let heap: Heap
     private let raw: MHeapRef
     private let shadow = ShadowGraph()
     private var generator: SeededGenerator
     private var mutators: [GraphMutator] = []
-    /// Markers that take turns, made once.
-    private var markers: [UnsafeMutablePointer<MarkWorker>] = []
+    private var markers: [VirtualMarker] = []
+    /// Cycles that had ended when it was looked at last.
+    private var checkedCycles: UInt64 = 0
     /// Spans that the virtual sweeper has claimed and not swept yet.
     private var held: [MSpanRef] = []
     /// Takes most of the first arena, untouched, so that others lie across its border.
@@ -30,13 +34,14 @@ final class SeededScheduler {
 
     private static let mutatorCapacity = 4
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, disabled: Mechanisms = []) throws {
         generator = SeededGenerator(seed: seed)
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
         configuration.markWorkers = 0
         configuration.scavengesInBackground = false
-        configuration.gcPercent = generator.isOne(in: 4) ? 20 : -1
+        configuration.gcPercent = -1
+        configuration.disabledMechanisms = disabled
         configuration.debug.clobberFree = generator.isOne(in: 3)
         configuration.debug.stress = generator.isOne(in: 8) ? 1 + generator.below(40) : 0
         configuration.debug.stopTheWorld = generator.isOne(in: 6)
@@ -59,27 +64,34 @@ final class SeededScheduler {
 
     /// What went wrong; empty if all is well.
     func run(steps: Int) throws -> [String] {
-        for _ in 0..<steps where shadow.failures.isEmpty { try step() }
+        for _ in 0..<steps where shadow.failures.isEmpty {
+            try step()
+            checkCycle()
+        }
         raw.pointee.memory.failCall(0)
         finish()
         return shadow.failures
     }
 
     private func step() throws {
+        // While marking, markers get as many turns as mutators.
+        if raw.isMarking, generator.isOne(in: 2) { return stepMarker() }
         switch generator.below(100) {
-        case 0..<58: mutate()
-        case 58..<66: sweep()
-        case 66..<72: hold()
-        case 72..<75: release()
-        case 75..<78: raw.reclaim(UInt(1 + generator.below(20)))
-        case 78..<81: scavenge()
-        case 81..<84: readStatistics()
-        case 84..<87: raw.pointee.world.flushSafeMutators()
-        case 87..<92: cycle()
-        case 92..<94: verifyBetweenCycles()
-        case 94..<95: if mutators.count < Self.mutatorCapacity { try addMutator() }
+        case 0..<55: mutate()
+        case 55..<63: sweep()
+        case 63..<69: hold()
+        case 69..<72: release()
+        case 72..<75: raw.reclaim(UInt(1 + generator.below(20)))
+        case 75..<78: scavenge()
+        case 78..<81: readStatistics()
+        case 81..<84: raw.pointee.world.flushSafeMutators()
+        case 84..<90: if raw.isMarking { endMarking() } else { beginMarking() }
+        case 90..<91: stoppedCycle()
+        case 91..<93: verifyBetweenCycles()
+        case 93..<95: if mutators.count < Self.mutatorCapacity { try addMutator() }
         case 95..<96: if generator.isOne(in: 4) { freeFiller() } else { closeOne() }
         case 96..<98: if refuses { refuse() }
+        case 98: handOver()
         default: collect()
         }
     }
@@ -102,9 +114,17 @@ final class SeededScheduler {
     }
 
     /// Lets one mutator run; the others stand safe meanwhile, and may keep what they cached before a flip.
+    ///
+    /// It comes from outside, where it looks at its roots before it goes on, or out of another one's stop that it met
+    /// while it wanted one of its own: then it does so at its next safepoint.
     private func running(_ body: (GraphMutator) -> Void) {
         guard let mutator = mutators.randomElement(using: &generator) else { return }
-        mutator.mutator.leaveOutside()
+        if generator.isOne(in: 2) {
+            mutator.mutator.leaveOutside()
+        } else {
+            raw.pointee.world.enter(mutator.mutator.state)
+            mutator.mutator.state.prepareForSweep()
+        }
         body(mutator)
         mutator.mutator.enterOutside()
     }
@@ -112,10 +132,20 @@ final class SeededScheduler {
     private func mutate() {
         running { mutator in
             for _ in 0..<1 + generator.below(12) { mutator.step(&generator) }
-            if held.isEmpty, mutator.mutator.pollRequested, generator.isOne(in: 2) {
-                mutator.mutator.safepoint()
-                checkContents()
-            }
+            // Who holds a span is no participant of a stop here, and would not be waited for.
+            if held.isEmpty, mutator.mutator.pollRequested, generator.isOne(in: 2) { mutator.mutator.safepoint() }
+        }
+    }
+
+    /// A reference goes from one mutator's roots to another's, and through nothing that a marker sees.
+    private func handOver() {
+        guard let receiver = mutators.randomElement(using: &generator) else { return }
+        running { giver in
+            guard let place = giver.numbers.indices.randomElement(using: &generator) else { return }
+            let number = giver.numbers[place]
+            giver.mutator.shade(giver.roots.words[place])
+            giver.dropRoot(place)
+            receiver.keep(number, &generator)
         }
     }
 
@@ -152,6 +182,8 @@ final class SeededScheduler {
         raw.pointee.sweepers.wrappingSubtract(1, ordering: .relaxed)
     }
 
+    private func releaseAll() { while !held.isEmpty { release() } }
+
     private func scavenge() {
         if generator.isOne(in: 4) {
             _ = raw.scavengeAll()
@@ -173,66 +205,50 @@ final class SeededScheduler {
 
     // MARK: Cycles
 
-    /// A cycle in steps: what the collector does on its own threads, with other participants in between.
-    private func cycle() {
-        // One that a mutator began as it allocated.
-        if raw.isMarking { return collect() }
-        while !held.isEmpty { release() }
+    /// A cycle in one stop, marked by several workers.
+    private func stoppedCycle() {
+        releaseAll()
+        leaveMarkers()
         running { mutator in
+            if raw.isMarking { return }
             _ = heap.collector.finishSweep(mutator.mutator.state)
             guard heap.collector.reserveForCycle() else { return }
             heap.collector.whileStopped(mutator.mutator.state) {
                 heap.collector.finishSweepStopped()
                 guard heap.collector.reserveForCycle() else { return }
-                mark()
+                heap.collector.beginMarking()
+                for _ in 0..<generator.below(60) { stepMarker() }
+                leaveMarkers()
+                heap.collector.drainStopped()
+                heap.collector.endMarking()
                 verify(afterMark: true)
                 heap.collector.flip()
             }
         }
-        checkContents()
-    }
-
-    /// Marks with several workers that take turns, and ends marking.
-    private func mark() {
-        heap.collector.beginMarking()
-        let count = 1 + generator.below(3)
-        while markers.count < count { markers.append(MarkWorker.make(raw)!) }
-        var idle = 0
-        while idle < count * 2 {
-            switch generator.below(20) {
-            case 0: scavenge()
-            case 1: readStatistics()
-            default:
-                let more = raw.markStretch(markers[generator.below(count)], units: 1 + generator.below(24))
-                idle = more ? 0 : idle + 1
-            }
-        }
-        // Each of them may still hold a buffer of its own.
-        var isDone = false
-        while !isDone {
-            isDone = true
-            for index in 0..<count where raw.markStretch(markers[index], units: 4096) { isDone = false }
-        }
-        for index in 0..<count {
-            markers[index].pointee.giveAway()
-            markers[index].pointee.publish()
-        }
-        heap.collector.drainStopped()
-        heap.collector.endMarking()
     }
 
     private func collect() {
-        while !held.isEmpty { release() }
+        releaseAll()
+        leaveMarkers()
         running { _ = $0.mutator.collect() }
-        checkContents()
     }
 
     // MARK: Checks
 
     private func checkContents() { shadow.forgetDeadAndCheck() }
 
+    /// Right after a cycle: everything must be there, and hold what it held.
+    private func checkCycle() {
+        let cycles = heap.statistics.cycles
+        if cycles == checkedCycles { return }
+        checkedCycles = cycles
+        shadow.checkAlive(raw)
+        // What was lost is not looked into.
+        if shadow.failures.isEmpty { checkContents() }
+    }
+
     private func verifyBetweenCycles() {
-        if held.isEmpty { verify(afterMark: false) }
+        if held.isEmpty, !raw.isMarking { verify(afterMark: false) }
     }
 
     private func verify(afterMark: Bool) {
@@ -241,7 +257,9 @@ final class SeededScheduler {
 
     /// Collects with nothing cached: then the heap holds exactly what roots lead to. Ends with an empty heap.
     private func finish() {
-        while !held.isEmpty { release() }
+        if !shadow.failures.isEmpty { return abandon() }
+        releaseAll()
+        leaveMarkers()
         freeFiller()
         for _ in 0..<2 where shadow.failures.isEmpty {
             running { mutator in
@@ -253,6 +271,12 @@ final class SeededScheduler {
             }
             verify(afterMark: false)
         }
+        abandon()
+    }
+
+    /// Lets go of everything, without a look at the objects.
+    private func abandon() {
+        leaveMarkers()
         for mutator in mutators {
             mutator.mutator.leaveOutside()
             mutator.close()
@@ -274,5 +298,58 @@ final class SeededScheduler {
         // Reading the statistics returned all stocks.
         let records = raw.pointee.specials.pool.takenCount
         if records != shadow.specialCount { shadow.fail("\(records) specials, reachable objects have \(shadow.specialCount)") }
+    }
+}
+
+// MARK: Marking
+
+extension SeededScheduler {
+    /// A marker between two of its steps: whether it has entered, and so may hold grey objects.
+    struct VirtualMarker {
+        let worker: UnsafeMutablePointer<MarkWorker>
+        var isActive = false
+    }
+
+    private static var markerCapacity: Int { 3 }
+
+    private func beginMarking() {
+        releaseAll()
+        running { _ = $0.mutator.beginCycle() }
+    }
+
+    /// One step of a marker: it enters first if it has to, and may leave afterwards.
+    private func stepMarker() {
+        let index = generator.below(Self.markerCapacity)
+        while markers.count <= index {
+            guard let worker = MarkWorker.make(raw) else { return }
+            markers.append(VirtualMarker(worker: worker))
+        }
+        if !markers[index].isActive {
+            raw.enterMarking()
+            markers[index].isActive = true
+        }
+        let more = raw.markStretch(markers[index].worker, units: 1 + generator.below(24))
+        if !more || generator.isOne(in: 6) { leave(index) }
+    }
+
+    private func leave(_ index: Int) {
+        if !markers[index].isActive { return }
+        markers[index].isActive = false
+        _ = raw.leaveMarking(markers[index].worker)
+    }
+
+    /// As for a stop, or to have a mutator mark alone.
+    private func leaveMarkers() { for index in markers.indices { leave(index) } }
+
+    /// Ends the cycle if nothing seems to be left, as one of those does who may notice.
+    private func endMarking() {
+        releaseAll()
+        switch generator.below(3) {
+        case 0: _ = heap.collector.endCycle(nil)
+        case 1: running { $0.mutator.step(1 + generator.below(2_000)) }
+        default:
+            leaveMarkers()
+            running { $0.mutator.safepoint() }
+        }
     }
 }

@@ -22,6 +22,16 @@ import Testing
         }
     }
 
+    /// What a mechanism of concurrent marking is good for: without it the same runs lose objects, and see it.
+    @Test(arguments: [Mechanisms.deletionBarrier, .insertionBarrier, .blackAllocation, .tinyBlockMarking])
+    func withoutAMechanismObjectsAreLost(_ mechanism: Mechanisms) throws {
+        for seed in 1...Self.usualSeeds {
+            let failures = try SeededScheduler(seed: seed, disabled: mechanism).run(steps: 250)
+            if failures.contains(where: { $0.hasSuffix("is lost") }) { return }
+        }
+        Issue.record("nothing was lost within \(Self.usualSeeds) seeds")
+    }
+
     private func run(_ seed: UInt64) throws {
         SeedReport.current.store(seed, ordering: .relaxed)
         let failures = try SeededScheduler(seed: seed).run(steps: 250)

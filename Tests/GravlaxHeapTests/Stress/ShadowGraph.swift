@@ -1,5 +1,6 @@
 import Glibc
 import GravlaxHeap
+import Synchronization
 
 extension SeededGenerator {
     mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
@@ -124,6 +125,26 @@ final class ShadowGraph {
         for (index, target) in copied.enumerated() { objects[destination]!.references[second + index] = target }
     }
 
+    /// Clears slots with the bulk form.
+    func clear(_ holder: UInt64, from first: Int, count: Int, _ mutator: Mutator) {
+        mutator.bulkFill(0, to: slot(first, of: objects[holder]!), count: count)
+        for index in first..<first + count { objects[holder]!.references[index] = nil }
+    }
+
+    /// Puts what the slots of an object hold in another order: slot n gets what was in slot `order[n]`.
+    func permute(_ holder: UInt64, _ order: [Int], _ mutator: Mutator) {
+        let object = objects[holder]!
+        let slots = slot(0, of: object)
+        let words = order.map { slots[$0] }
+        mutator.willBulkStore(destination: slots, count: order.count)
+        for (index, word) in words.enumerated() {
+            // A marker may be reading it.
+            UnsafeMutableRawPointer(slots + index).assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+                .store(word, ordering: .releasing)
+        }
+        for (index, old) in order.enumerated() { objects[holder]!.references[index] = object.references[old] }
+    }
+
     func addSpecial(_ kind: SpecialKind, to number: UInt64, payload: UInt64, _ mutator: Mutator) {
         let object = objects[number]!
         let had = object.specials[kind] != nil
@@ -192,6 +213,21 @@ final class ShadowGraph {
             if !isFilled(memory, count, with: pattern(number)) {
                 fail("object \(number), \(object.shape), has wrong bytes")
             }
+        }
+    }
+
+    /// Whether the heap still has all that roots lead to, right after a cycle: marked where nothing is swept yet, and
+    /// not free elsewhere.
+    func checkAlive(_ heap: MHeapRef) {
+        for number in reachable() {
+            guard let object = objects[number] else { continue }
+            guard let (_, span, index) = heap.findObject(object.address) else {
+                fail("object \(number), \(object.shape), is in no span")
+                continue
+            }
+            let state = span.pointee.sweepgen.load(ordering: .acquiring)
+            let isUnswept = state == heap.sweepgen &- 2 || state == heap.sweepgen &+ 1
+            if isUnswept ? !span.isMarked(index) : span.isFree(index) { fail("object \(number), \(object.shape), is lost") }
         }
     }
 
