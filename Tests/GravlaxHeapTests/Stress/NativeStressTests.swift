@@ -6,6 +6,12 @@ import Testing
 /// A heap under several threads at once, in each of its debug modes. Every thread has a shadow of its own objects.
 enum StressMode: String, CaseIterable, CustomTestStringConvertible {
     case plain, verify, stress, clobberFree, stopTheWorld, budget, manySweepers
+    /// Every safepoint begins a cycle if none is running, and every cycle is verified.
+    case everySafepoint
+    /// Mutators mark alone; and with more workers than there are processors.
+    case noMarkers, manyMarkers
+    /// Percentage and memory limit change all the time.
+    case changingPace
 
     var testDescription: String { rawValue }
 
@@ -24,6 +30,16 @@ enum StressMode: String, CaseIterable, CustomTestStringConvertible {
             configuration.debug.stopTheWorld = true
             configuration.gcPercent = 20
         case .budget: configuration.budget = 48 << 20
+        case .everySafepoint: configuration.debug.verify = true
+        case .noMarkers:
+            configuration.markWorkers = 0
+            configuration.debug.verify = true
+            configuration.gcPercent = 20
+        case .manyMarkers:
+            configuration.markWorkers = 5
+            configuration.debug.clobberFree = true
+            configuration.gcPercent = 20
+        case .changingPace: configuration.memoryLimit = 16 << 20
         case .manySweepers:
             configuration.backgroundSweepers = 3
             configuration.gcPercent = 10
@@ -63,12 +79,14 @@ private final class Mailbox: RootSource, @unchecked Sendable {
 
 private final class Shared: @unchecked Sendable {
     let heap: Heap
+    let mode: StressMode
     let mailbox: Mailbox
     let end: Double
     let failures = Mutex<[String]>([])
 
-    init(_ heap: Heap, _ mailbox: Mailbox, end: Double) {
+    init(_ heap: Heap, _ mode: StressMode, _ mailbox: Mailbox, end: Double) {
         self.heap = heap
+        self.mode = mode
         self.mailbox = mailbox
         self.end = end
     }
@@ -84,7 +102,7 @@ private final class Shared: @unchecked Sendable {
         let keeper = try heap.makeMutator(roots: mailbox)
         keeper.enterOutside()
         let shared = Shared(
-            heap, mailbox, end: monotonicSeconds() + stressSeconds * 0.5 / Double(StressMode.allCases.count))
+            heap, mode, mailbox, end: monotonicSeconds() + stressSeconds * 0.5 / Double(StressMode.allCases.count))
         onThreads(Self.threadCount) { index in
             do {
                 try Self.work(shared, index)
@@ -127,6 +145,7 @@ private final class Shared: @unchecked Sendable {
                 steps += 1
                 graph.step(&generator)
                 occasionally(graph, shared, &generator)
+                if shared.mode == .everySafepoint { graph.mutator.beginCycle() }
                 if graph.mutator.pollRequested { graph.mutator.safepoint() }
                 if generator.isOne(in: 64) { shadow.forgetDeadAndCheck() }
             }
@@ -160,6 +179,11 @@ private final class Shared: @unchecked Sendable {
         case 35: _ = shared.heap.statistics
         case 36: _ = shared.heap.raw.scavengeAll()
         case 37: shared.heap.raw.reclaim(UInt(1 + generator.below(8)))
+        case 38..<44: mutator.step(1 + generator.below(500))
+        case 44: mutator.beginCycle()
+        case 45..<55 where shared.mode == .changingPace:
+            mutator.gcPercent = [-1, 0, 10, 100, 1_000].randomElement(using: &generator)!
+            mutator.memoryLimit = generator.isOne(in: 3) ? nil : UInt64(1 + generator.below(64)) << 20
         default: break
         }
     }
