@@ -32,6 +32,9 @@ package struct PacerState: ~Copyable {
     // Set as a cycle begins.
     let markStart = Atomic<UInt64>(0)
     let liveAtStart = Atomic<UInt64>(0)
+    let scanAtStart = Atomic<UInt64>(0)
+    /// Bits of a Double.
+    let ratioAtStart = Atomic<UInt64>(0)
     /// Whole processors that mark, and the share of every processor beside them (bits of a double).
     let dedicatedWorkers = Atomic<Int>(0)
     let fractionalGoal = Atomic<UInt64>(0)
@@ -190,6 +193,8 @@ package struct Pacer {
         state.pointee.dedicatedWorkers.store(plan.dedicated, ordering: .relaxed)
         state.pointee.fractionalGoal.store(plan.fractional.bitPattern, ordering: .relaxed)
         revise(scanWorkDone: 0)
+        state.pointee.scanAtStart.store(counters.heapScan.value, ordering: .relaxed)
+        state.pointee.ratioAtStart.store(assistWorkPerByte.bitPattern, ordering: .relaxed)
     }
 
     /// How a quarter of the processors is made up: whole ones, and a share of each where that misses by more than 30 %.
@@ -242,7 +247,8 @@ package struct Pacer {
             triggerBytes: state.pointee.trigger.load(ordering: .relaxed), actualRatio: actual,
             liveBytes: counters.heapLive.value, goalRatio: goal, goalBytes: counters.nextGC.value,
             utilization: utilization, goalUtilization: Self.backgroundUtilization, scanWork: scanWork,
-            assistRatio: assistWorkPerByte, scanBytes: counters.heapScan.value,
+            assistRatio: Double(bitPattern: state.pointee.ratioAtStart.load(ordering: .relaxed)),
+            scanBytes: state.pointee.scanAtStart.load(ordering: .relaxed),
             liveAtStart: state.pointee.liveAtStart.load(ordering: .relaxed),
             dedicatedWorkers: dedicatedWorkers, fractionalGoal: fractionalGoal)
         // A cycle that was asked for says nothing about the trigger.
