@@ -68,6 +68,7 @@ extension Mutator {
     private func helpMarking(throughCycle number: UInt64) {
         let raw = state.pointee.heap
         let progress = raw.progress
+        let marker = state.pointee.marker
         func isOver() -> Bool { progress.pointee.reported.load(ordering: .acquiring) >= number }
         while !isOver() {
             safepoint()
@@ -75,8 +76,8 @@ extension Mutator {
                 let began = raw.pointee.events.begin()
                 var marked = 0
                 raw.enterMarking()
-                while !world.isStopping, raw.markStretch(state.pointee.marker, units: 512) {
-                    let work = state.pointee.marker.pointee.publish()
+                while !world.isStopping, raw.markStretch(marker, units: 512) {
+                    let work = marker.pointee.publish()
                     marked += work
                     progress.pointee.backgroundCredit.wrappingAdd(work, ordering: .relaxed)
                 }

@@ -116,12 +116,13 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         var done = drawn
         if work > 0 {
             let began = monotonicNanoseconds()
+            let marker = pointee.marker
             heap.enterMarking()
             var more = true
             var marked = 0
             while marked < work, more {
-                more = heap.markStretch(pointee.marker, units: 64)
-                marked += pointee.marker.pointee.publish()
+                more = heap.markStretch(marker, units: 64)
+                marked += marker.pointee.publish()
             }
             done += marked
             leaveMarking()

@@ -124,8 +124,9 @@ extension Mutator {
         guard let (base, span, _) = heap.findObject(address), !span.pointee.spanClass.noscan else { return }
         let size = span.pointee.elemSize
         if size > 256 {
+            let marker = state.pointee.marker
             heap.enterMarking()
-            state.pointee.marker.pointee.scanReferents(of: base, span)
+            marker.pointee.scanReferents(of: base, span)
             state.leaveMarking()
             return
         }
