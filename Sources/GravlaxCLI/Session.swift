@@ -88,10 +88,7 @@ final class Session {
 
     private func printFinalizers() {
         guard memory.showsFinalizers else { return }
-        let ledger = interpreter.heap.finalizationLedger
-        StandardStream.error.write(
-            "finalizers and cleanups: \(ledger.registered) registered, \(ledger.run) run, \(ledger.dropped) removed, "
-                + "\(ledger.queued) due, \(ledger.waiting) waiting\n")
+        StandardStream.error.write(interpreter.finalizationReport().text)
     }
 
     private func printStatistics() {

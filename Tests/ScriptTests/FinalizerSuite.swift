@@ -130,7 +130,55 @@ struct FinalizerSuite {
             """
         let outcome = try Subject.run(["run", "--finalizers", "-"], input: Array(text.utf8))
         #expect(outcome.outputLines == ["4", "2", "1", "1"])
-        #expect(outcome.errorText == "finalizers and cleanups: 4 registered, 2 run, 1 removed, 0 due, 1 waiting\n")
+        #expect(
+            outcome.errorLines == [
+                "finalizers and cleanups: 4 registered, 2 run, 1 removed, 0 due, 1 waiting",
+                "    finalizer of [], set at standard input:4",
+            ])
+    }
+
+    /// The list tells what can never run: what leads back to itself through a finalizer.
+    @Test func whatNeverRunsIsNamed() throws {
+        let text = """
+            import "std/gc" as gc;
+            class A {}
+            class B {}
+            fun done(a) {}
+            fun ring() {
+              var a = A();
+              var b = B();
+              a.other = b;
+              b.other = a;
+              gc.onFinalize(a, done);
+              gc.onCleanup(b, done, nil);
+            }
+            fun captured() {
+              var list = ["a long list", "of texts", "that are", "many"];
+              fun last(x) { return list; }
+              gc.onFinalize(list, last);
+            }
+            var kept = {};
+            ring();
+            captured();
+            gc.onFinalize(kept, done);
+            var list = gc.stats(true)["finalizers"];
+            for (var one in list) print one["kind"] + " " + one["place"] + " " + str(one["never"]) + " " + str(one["due"]);
+            print gc.stats().has("finalizers");
+            """
+        let outcome = try Subject.run(["run", "--finalizers", "-"], input: Array(text.utf8))
+        #expect(
+            outcome.outputLines.sorted() == [
+                "cleanup standard input:11 true false", "false", "finalizer standard input:10 true false",
+                "finalizer standard input:16 true false", "finalizer standard input:21 false false",
+            ])
+        #expect(outcome.errorLines.first == "finalizers and cleanups: 4 registered, 0 run, 0 removed, 0 due, 4 waiting")
+        #expect(
+            outcome.errorLines.dropFirst().sorted() == [
+                "    cleanup of B instance, set at standard input:11: never runs, since it keeps its object itself",
+                "    finalizer of A instance, set at standard input:10: never runs, since it keeps its object itself",
+                "    finalizer of [\"a long list\", \"of texts\", \"that are\", …, set at standard input:16: never runs, since it keeps its object itself",
+                "    finalizer of {}, set at standard input:21",
+            ])
     }
 
     @Test func noneRunAfterAnError() throws {

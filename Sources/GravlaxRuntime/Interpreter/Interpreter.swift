@@ -71,6 +71,9 @@ public final class Interpreter {
     }
 
 
+    /// What became of all finalizers and cleanups. Between programs.
+    package func finalizationReport() -> FinalizationReport { machine.finalizationReport() }
+
     /// How many shapes are known: those of live classes.
     package var shapeCount: Int { machine.shapes.shapeCount }
 

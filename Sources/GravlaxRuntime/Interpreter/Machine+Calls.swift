@@ -141,7 +141,7 @@ extension Machine {
 
     private func noMethods(_ receiver: Value, _ symbol: Int32) -> FramePointer? {
         switch receiver.kind {
-        case .list, .map, .weakReference: _ = fail("Undefined property '\(symbols.name(symbol))'.")
+        case .list, .map, .weakReference, .weakMap: _ = fail("Undefined property '\(symbols.name(symbol))'.")
         case .module: _ = noMember(symbol, receiver)
         default: _ = fail("Only instances have methods.")
         }

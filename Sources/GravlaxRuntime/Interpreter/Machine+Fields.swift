@@ -90,7 +90,7 @@ extension Machine {
         }
         guard let builtin = Builtin.method(symbol, of: receiver) else {
             switch receiver.kind {
-            case .list, .map, .weakReference: return fail("Undefined property '\(symbols.name(symbol))'.")
+            case .list, .map, .weakReference, .weakMap: return fail("Undefined property '\(symbols.name(symbol))'.")
             case .module: return noMember(symbol, receiver)
             default: return fail("Only instances have properties.")
             }
@@ -114,6 +114,7 @@ extension Machine {
         case .longString, .shortString: StringObject.scalarCount(value.words)
         case .list: ListObject.count(value.words)
         case .map: MapObject.count(value.words)
+        case .weakMap: mutator.weakTableCount(WeakMapObject.table(value.words))
         default: nil
         }
     }

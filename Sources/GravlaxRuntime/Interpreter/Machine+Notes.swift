@@ -94,6 +94,8 @@ extension Machine {
             return ["count"] + Builtin.names(of: .list)
         case .map:
             return ["count"] + Builtin.names(of: .map)
+        case .weakMap:
+            return ["count"] + Builtin.names(of: .weakMap)
         case .module, .weakReference:
             return Builtin.names(of: value.kind)
         case .longString, .shortString:
@@ -143,6 +145,7 @@ extension Machine {
         case .map: return "a map"
         case .module: return "a module"
         case .weakReference: return "a weak reference"
+        case .weakMap: return "a weak map"
         case .cell, .buffer: return "a value"
         }
     }

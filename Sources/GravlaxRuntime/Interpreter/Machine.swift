@@ -41,6 +41,7 @@ final class Machine: RootSource {
     let listLayout = ListObject.layout
     let mapLayout = MapObject.layout
     let weakReferenceLayout = WeakReferenceObject.layout
+    let weakMapLayout = WeakMapObject.layout
 
     enum Failure {
         case outOfMemory

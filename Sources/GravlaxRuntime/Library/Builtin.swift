@@ -10,17 +10,20 @@ enum Builtin: UInt8, CaseIterable {
     // Methods of maps
     case has, remove, keys, values, clearMap
     // Members of std/gc
-    case collect, stats, releaseMemory, keepAlive, trace, onFinalize, onCleanup, runFinalizers, weakReference
-    // Methods of weak references
-    case getWeak
+    case collect, stats, releaseMemory, keepAlive, trace, onFinalize, onCleanup, runFinalizers, weakReference, weakMap
+    // Methods of weak references and weak maps
+    case getWeak, weakGet, weakSet, weakHas, weakRemove
 
     /// The counts of arguments it takes.
     var arities: ClosedRange<Int> {
         switch self {
-        case .clock, .pop, .clearList, .keys, .values, .clearMap, .collect, .stats, .releaseMemory, .runFinalizers, .getWeak:
+        case .stats: 0...1
+        case .clock, .pop, .clearList, .keys, .values, .clearMap, .collect, .releaseMemory, .runFinalizers, .weakMap,
+            .getWeak:
             0...0
-        case .str, .push, .removeAt, .has, .remove, .keepAlive, .trace, .weakReference: 1...1
-        case .insert, .onFinalize: 2...2
+        case .str, .push, .removeAt, .has, .remove, .keepAlive, .trace, .weakReference, .weakHas, .weakRemove: 1...1
+        case .weakGet: 1...2
+        case .insert, .onFinalize, .weakSet: 2...2
         case .onCleanup: 3...3
         }
     }
@@ -34,6 +37,7 @@ enum Builtin: UInt8, CaseIterable {
         var map: Builtin?
         var collector: Builtin?
         var weakReference: Builtin?
+        var weakMap: Builtin?
     }
 
     /// Properties of built-in kinds and members of modules. They are the interpreter's first symbols: a symbol below their
@@ -45,8 +49,8 @@ enum Builtin: UInt8, CaseIterable {
         Member(name: "insert", list: .insert),
         Member(name: "removeAt", list: .removeAt),
         Member(name: "clear", list: .clearList, map: .clearMap),
-        Member(name: "has", map: .has),
-        Member(name: "remove", map: .remove),
+        Member(name: "has", map: .has, weakMap: .weakHas),
+        Member(name: "remove", map: .remove, weakMap: .weakRemove),
         Member(name: "keys", map: .keys),
         Member(name: "values", map: .values),
         Member(name: "collect", collector: .collect),
@@ -58,7 +62,9 @@ enum Builtin: UInt8, CaseIterable {
         Member(name: "onCleanup", collector: .onCleanup),
         Member(name: "runFinalizers", collector: .runFinalizers),
         Member(name: "WeakRef", collector: .weakReference),
-        Member(name: "get", weakReference: .getWeak),
+        Member(name: "WeakMap", collector: .weakMap),
+        Member(name: "get", weakReference: .getWeak, weakMap: .weakGet),
+        Member(name: "set", weakMap: .weakSet),
     ]
 
     static var countSymbol: Int32 { 0 }
@@ -71,6 +77,7 @@ enum Builtin: UInt8, CaseIterable {
         case .map: members[Int(symbol)].map
         case .module: members[Int(symbol)].collector
         case .weakReference: members[Int(symbol)].weakReference
+        case .weakMap: members[Int(symbol)].weakMap
         default: nil
         }
     }
@@ -82,6 +89,7 @@ enum Builtin: UInt8, CaseIterable {
         case .map: members.filter { $0.map != nil }.map(\.name)
         case .module: members.filter { $0.collector != nil }.map(\.name)
         case .weakReference: members.filter { $0.weakReference != nil }.map(\.name)
+        case .weakMap: members.filter { $0.weakMap != nil }.map(\.name)
         default: []
         }
     }
@@ -138,6 +146,8 @@ extension Machine {
             return runFinalization(builtin, window)
         case .weakReference, .getWeak:
             return runWeak(builtin, window)
+        case .weakMap, .weakGet, .weakSet, .weakHas, .weakRemove:
+            return runWeakMap(builtin, window, argumentCount: argumentCount)
         }
     }
 

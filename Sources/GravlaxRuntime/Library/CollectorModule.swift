@@ -15,7 +15,7 @@ extension Machine {
             if !isCallingBack { runTracer() }
             return .nil
         case .stats:
-            return makeStatistics()
+            return makeStatistics(detailed: argumentCount == 1 && Value(bits: window[1]).isTruthy)
         case .releaseMemory:
             return Value(unchecked: Double(mutator.freeOSMemory()))
         case .keepAlive:
@@ -51,10 +51,18 @@ extension Machine {
 
     // MARK: Numbers
 
-    private func makeStatistics() -> Value? {
+    /// - Parameter detailed: with the finalizers and cleanups that are pending, which takes a walk over all they keep.
+    private func makeStatistics(detailed: Bool) -> Value? {
+        var pending: Value?
+        if detailed {
+            guard let list = makePendingList() else { return nil }
+            temporaries[Machine.listPlace] = list.bits
+            pending = list
+        }
+        defer { temporaries[Machine.listPlace] = 0 }
         let statistics = mutator.readStatistics()
         let ledger = heap.finalizationLedger
-        return makeRecord([
+        let numbers = [
             ("cycles", statistics.cycles), ("heapLive", statistics.heapLive), ("heapMarked", statistics.heapMarked),
             ("nextGC", statistics.nextGC), ("heapSys", statistics.heapSys), ("heapInUse", statistics.heapInUse),
             ("heapIdle", statistics.heapIdle), ("heapReleased", statistics.heapReleased),
@@ -66,27 +74,29 @@ extension Machine {
             ("scavengedBytes", statistics.scavengedBytes),
             ("finalizersRegistered", ledger.registered), ("finalizersRun", ledger.run),
             ("finalizersDropped", ledger.dropped), ("finalizersPending", ledger.pending),
-        ])
+        ]
+        return makeRecord(numbers.map { ($0, Value(count: $1)) } + (pending.map { [("finalizers", $0)] } ?? []))
     }
 
-    /// A map from names to numbers.
-    private func makeRecord(_ entries: [(name: String, number: UInt64)]) -> Value? {
+    /// A map from names to values. Those that are objects are in registers or temporaries.
+    func makeRecord(_ entries: [(name: String, value: Value)]) -> Value? {
         guard let map = makeMap() else { return nil }
         temporaries[Machine.recordPlace] = map.bits
         defer {
             temporaries[Machine.recordPlace] = 0
             temporaries[Machine.recordKeyPlace] = 0
         }
-        for (name, number) in entries {
+        for (name, value) in entries {
             guard let key = makeString(name) else { return nil }
             temporaries[Machine.recordKeyPlace] = key.bits
-            guard setMapValue(map.words, key, Value(unchecked: Double(number))) else { return nil }
+            guard setMapValue(map.words, key, value) else { return nil }
         }
         return map
     }
 
-    private static var recordPlace: Int { 4 }
-    private static var recordKeyPlace: Int { 5 }
+    private static var listPlace: Int { 7 }
+    private static var recordPlace: Int { 5 }
+    private static var recordKeyPlace: Int { 6 }
 
     // MARK: The tracer
 
@@ -102,10 +112,16 @@ extension Machine {
         defer { tracedPauses = pauses }
         withCalls { call in
             guard let event = makeRecord([
-                ("cycle", tracedCycles), ("heapLive", counters.heapLive.value), ("heapMarked", counters.heapMarked.value),
-                ("nextGC", counters.nextGC.value), ("pauseNs", pauses - tracedPauses), ("pauseTotalNs", pauses),
+                ("cycle", Value(count: tracedCycles)), ("heapLive", Value(count: counters.heapLive.value)),
+                ("heapMarked", Value(count: counters.heapMarked.value)), ("nextGC", Value(count: counters.nextGC.value)),
+                ("pauseNs", Value(count: pauses - tracedPauses)), ("pauseTotalNs", Value(count: pauses)),
             ]) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
             call(tracer, event.bits)
         }
     }
+}
+
+extension Value {
+    /// A count as a number of the language.
+    fileprivate init(count: UInt64) { self.init(unchecked: Double(count)) }
 }

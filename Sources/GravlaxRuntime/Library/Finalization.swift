@@ -47,13 +47,6 @@ extension Machine {
         return result == .exists ? failed(whenThere) : .nil
     }
 
-    /// Where the running call stands: the program's number above the line.
-    private var site: UInt64 {
-        guard let top, let record = top.pointee.prototype, let pc = top.pointee.pc else { return 0 }
-        let function = programs[record.pointee.programNumber].program.functions[record.pointee.functionNumber]
-        return UInt64(record.pointee.programNumber) << 32 | UInt64(function.lines[pc - record.pointee.code - 1])
-    }
-
     /// Makes the calls that are queued now; those that they queue wait. Returns how many. At a safepoint; none while one
     /// of them runs.
     func runFinalizers() -> Int {

@@ -109,6 +109,7 @@ extension Machine {
             path.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
             put(">")
         case .weakReference: put("<weak reference>")
+        case .weakMap: put("<weak map>")
         case .list, .map, .cell, .buffer: put("nil")
         }
     }

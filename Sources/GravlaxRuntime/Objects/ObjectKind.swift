@@ -19,6 +19,7 @@ package enum ObjectKind: UInt8, Sendable {
     case buffer
     case module
     case weakReference
+    case weakMap
 }
 
 /// The words of an object or buffer. Nothing moves, so an address is good until the next safepoint, and after it when a

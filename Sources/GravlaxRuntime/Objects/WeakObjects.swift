@@ -3,8 +3,9 @@ import GravlaxHeap
 /// What a script holds weakly.
 ///
 ///     weak reference   word 0 header   word 1 handle: the heap's object that knows whether the target lives
+///     weak map         word 0 header   word 1 table: the heap's object with the entries, replaced as it grows (`WeakMap.swift`)
 ///
-/// Handles are objects without pointers, of which the collector knows what they mean.
+/// Handles and tables are objects without pointers, of which the collector knows what they mean.
 enum WeakReferenceObject {
     static var layout: ObjectLayout { ObjectLayout(headerWords: 1, slotCount: 1) }
 
@@ -44,7 +45,7 @@ extension Machine {
     /// What the collector can follow the life of: what is compared by identity and can go away.
     func hasIdentity(_ value: Value) -> Bool {
         switch value.kind {
-        case .instance, .list, .map, .closure, .classObject, .boundMethod, .weakReference: true
+        case .instance, .list, .map, .closure, .classObject, .boundMethod, .weakReference, .weakMap: true
         default: false
         }
     }
