@@ -53,8 +53,6 @@ final class Machine: RootSource {
     var tracer = Value.nilBits
     /// Cycles that the tracer has been told of, or that were over before there was one.
     var tracedCycles: UInt64 = 0
-    /// Nanoseconds that cycles had kept the world stopped then.
-    var tracedPauses: UInt64 = 0
     /// Whether a function runs that was called at a safepoint: there is one at a time.
     var isCallingBack = false
     /// Takes the errors of functions that are called at safepoints, which end no program.

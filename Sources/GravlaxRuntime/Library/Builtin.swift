@@ -10,7 +10,7 @@ enum Builtin: UInt8, CaseIterable {
     // Methods of maps
     case has, remove, keys, values, clearMap
     // Members of std/gc
-    case collect, stats, releaseMemory, keepAlive, trace, onFinalize, onCleanup, runFinalizers, weakReference, weakMap
+    case collect, stats, percent, memoryLimit, releaseMemory, step, keepAlive, trace, onFinalize, onCleanup, runFinalizers, weakReference, weakMap
     // Methods of weak references and weak maps
     case getWeak, weakGet, weakSet, weakHas, weakRemove
 
@@ -21,7 +21,8 @@ enum Builtin: UInt8, CaseIterable {
         case .clock, .pop, .clearList, .keys, .values, .clearMap, .collect, .releaseMemory, .runFinalizers, .weakMap,
             .getWeak:
             0...0
-        case .str, .push, .removeAt, .has, .remove, .keepAlive, .trace, .weakReference, .weakHas, .weakRemove: 1...1
+        case .percent, .memoryLimit: 0...1
+        case .str, .push, .removeAt, .has, .remove, .step, .keepAlive, .trace, .weakReference, .weakHas, .weakRemove: 1...1
         case .weakGet: 1...2
         case .insert, .onFinalize, .weakSet: 2...2
         case .onCleanup: 3...3
@@ -55,7 +56,10 @@ enum Builtin: UInt8, CaseIterable {
         Member(name: "values", map: .values),
         Member(name: "collect", collector: .collect),
         Member(name: "stats", collector: .stats),
+        Member(name: "percent", collector: .percent),
+        Member(name: "memoryLimit", collector: .memoryLimit),
         Member(name: "releaseMemory", collector: .releaseMemory),
+        Member(name: "step", collector: .step),
         Member(name: "keepAlive", collector: .keepAlive),
         Member(name: "trace", collector: .trace),
         Member(name: "onFinalize", collector: .onFinalize),
@@ -140,7 +144,7 @@ extension Machine {
             mutator.store(0, to: receiver.words + 3)
             MapObject.setCounts(receiver.words, count: 0, used: 0)
             return .nil
-        case .collect, .stats, .releaseMemory, .keepAlive, .trace:
+        case .collect, .stats, .percent, .memoryLimit, .releaseMemory, .step, .keepAlive, .trace:
             return runCollectorMember(builtin, window, argumentCount: argumentCount)
         case .onFinalize, .onCleanup, .runFinalizers:
             return runFinalization(builtin, window)

@@ -16,6 +16,12 @@ extension Machine {
             return .nil
         case .stats:
             return makeStatistics(detailed: argumentCount == 1 && Value(bits: window[1]).isTruthy)
+        case .percent:
+            return pace(argumentCount == 0 ? nil : Value(bits: window[1]))
+        case .memoryLimit:
+            return limit(argumentCount == 0 ? nil : Value(bits: window[1]))
+        case .step:
+            return step(Value(bits: window[1]))
         case .releaseMemory:
             return Value(unchecked: Double(mutator.freeOSMemory()))
         case .keepAlive:
@@ -27,7 +33,6 @@ extension Machine {
                 return failed("gc.trace expects a function of one argument, or nil.")
             }
             tracedCycles = cycleCount
-            tracedPauses = heap.raw.pointee.statistics.pauseTotal.value
             tracer = function.bits
             return .nil
         default:
@@ -47,6 +52,46 @@ extension Machine {
         case .native: return Builtin(rawValue: UInt8(upperHalf(callee.words[0])))?.arities.contains(argumentCount) ?? false
         default: return false
         }
+    }
+
+    // MARK: Pacing
+
+    /// What the percentage is, and was if it is set; nil stands for none.
+    private func pace(_ value: Value?) -> Value? {
+        let percent = mutator.gcPercent
+        if let value {
+            guard value.isNil || value.isNumber && value.number >= 0 && value.number <= 1e6 else {
+                return failed("gc.percent expects a number from 0 to 1000000, or nil.")
+            }
+            mutator.gcPercent = value.isNil ? -1 : Int(value.number)
+        }
+        return percent < 0 ? .nil : Value(unchecked: Double(percent))
+    }
+
+    /// What the limit is, and was if it is set, in bytes; nil stands for none.
+    private func limit(_ value: Value?) -> Value? {
+        let limit = mutator.memoryLimit
+        if let value {
+            guard value.isNil || value.isNumber && value.number >= 0 && value.number < 0x1p62 else {
+                return failed("gc.memoryLimit expects a number of bytes, or nil.")
+            }
+            mutator.memoryLimit = value.isNil ? nil : UInt64(value.number)
+        }
+        return limit.map { Value(unchecked: Double($0)) } ?? .nil
+    }
+
+    /// Advances a cycle, and begins one if none runs. Gives whether it still runs.
+    private func step(_ units: Value) -> Value? {
+        guard units.isNumber, units.number >= 0, units.number <= 1e9, units.number == units.number.rounded() else {
+            return failed("gc.step expects a whole number that is not negative.")
+        }
+        guard mutator.beginCycle() else {
+            failure = .outOfMemory
+            return nil
+        }
+        let isRunning = units.number == 0 || mutator.step(Int(units.number))
+        if !isRunning, !isCallingBack { runTracer() }
+        return Value(isRunning)
     }
 
     // MARK: Numbers
@@ -100,24 +145,30 @@ extension Machine {
 
     // MARK: The tracer
 
-    private var cycleCount: UInt64 { heap.raw.pointee.statistics.cycles.value }
+    private var cycleCount: UInt64 { heap.lastCycle?.number ?? 0 }
 
-    /// Tells the tracer, if there is one, of the cycles since it was called last.
+    /// Tells the tracer, if there is one, of the last cycle, unless it knows.
     func runTracer() {
-        guard tracer != Value.nilBits else { return }
-        guard cycleCount != tracedCycles else { return }
-        tracedCycles = cycleCount
-        let counters = heap.raw.pointee.statistics
-        let pauses = counters.pauseTotal.value
-        defer { tracedPauses = pauses }
+        guard tracer != Value.nilBits, let cycle = heap.lastCycle, cycle.number != tracedCycles else { return }
+        tracedCycles = cycle.number
         withCalls { call in
-            guard let event = makeRecord([
-                ("cycle", Value(count: tracedCycles)), ("heapLive", Value(count: counters.heapLive.value)),
-                ("heapMarked", Value(count: counters.heapMarked.value)), ("nextGC", Value(count: counters.nextGC.value)),
-                ("pauseNs", Value(count: pauses - tracedPauses)), ("pauseTotalNs", Value(count: pauses)),
-            ]) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
+            guard let event = makeEvent(cycle) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
             call(tracer, event.bits)
         }
+    }
+
+    /// The numbers of a gctrace line.
+    private func makeEvent(_ cycle: CycleReport) -> Value? {
+        let numbers = [
+            ("cycle", cycle.number), ("startNs", cycle.start), ("endNs", cycle.end), ("sweepNs", cycle.sweeping),
+            ("firstStopNs", cycle.sweepTermination.timeStopped), ("markNs", cycle.marking),
+            ("lastStopNs", cycle.markTermination.timeStopped), ("assistNs", cycle.assistTime),
+            ("backgroundNs", cycle.backgroundTime), ("idleNs", cycle.idleTime), ("liveBefore", cycle.liveBefore),
+            ("liveAfter", cycle.liveAfter), ("marked", cycle.marked), ("goal", cycle.goal),
+        ]
+        return makeRecord(
+            numbers.map { ($0, Value(count: $1)) }
+                + [("processors", Value(unchecked: Double(cycle.processorCount))), ("forced", Value(cycle.forced))])
     }
 }
 
