@@ -13,10 +13,14 @@ struct TraceSuite {
         for (var i = 0; i < 120000; i = i + 1) { var list = [i, i + 1, i + 2]; }
         """
 
+    /// No debug modes, whatever all tests are repeated under: what is traced here is how a program runs by itself.
+    private static let quiet = ["GRAVLAX_GC": "stress=0"]
+
     private func trace(_ program: String, _ options: [String] = [], exitCode: Int32 = 0) throws -> TraceFile {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("gravlax-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: path) }
-        let outcome = try Subject.run(["run", "--trace", path.path] + options + ["-"], input: Array(program.utf8))
+        let outcome = try Subject.run(
+            ["run", "--trace", path.path] + options + ["-"], input: Array(program.utf8), environment: Self.quiet)
         #expect(outcome.exitCode == exitCode)
         return try TraceFile([UInt8](Data(contentsOf: path)))
     }
@@ -49,7 +53,7 @@ struct TraceSuite {
     func linesAreGos(options: [String], environment: String) throws {
         let outcome = try Subject.run(
             ["run"] + options + ["-"], input: Array((Self.churn + "import \"std/gc\" as gc; gc.releaseMemory();").utf8),
-            environment: environment.isEmpty ? [:] : ["GRAVLAX_GC": environment])
+            environment: environment.isEmpty ? Self.quiet : ["GRAVLAX_GC": environment])
         #expect(outcome.exitCode == 0)
         var numbers: [Int] = []
         var forced = 0
