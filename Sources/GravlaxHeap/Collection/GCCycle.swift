@@ -334,16 +334,11 @@ extension Collector {
         progress.pointee.openRoots.store(jobs, ordering: .relaxed)
     }
 
-    /// Turns the barriers off, counts what mutators blackened, and drops what is keyed by the dead. World stopped,
-    /// nothing grey.
+    /// Turns the barriers off and counts what mutators blackened. World stopped, nothing grey.
     package func endMarking() {
         raw.pointee.world.forEachMutator { mutator in
             mutator.pointee.barrier.store(0, ordering: .relaxed)
             mutator.countBlack()
-            (mutator.pointee.roots?.takeUnretainedValue() as? any RootSource)?.processWeak { address in
-                guard let (_, span, index) = self.raw.findObject(UInt(bitPattern: address)) else { return false }
-                return span.isMarked(index)
-            }
         }
         raw.advance(.cycleEnds)
     }

@@ -4,13 +4,6 @@ public protocol RootSource: AnyObject {
     /// Visits every word outside the heap that may refer to an object. Under
     /// `verify` it is called a second time in the same stop, and must say the same.
     func visitRoots(_ visitor: RootVisitor)
-
-    /// After marking, before anything is swept: drop what is keyed by objects that died.
-    func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool)
-}
-
-extension RootSource {
-    public func processWeak(_ isMarked: (UnsafeRawPointer) -> Bool) {}
 }
 
 /// Takes the roots. Words that are no references are ignored.
