@@ -82,7 +82,7 @@ extension Collector {
         return .begun
     }
 
-    /// Ends the cycle if nothing is left to mark. By a running mutator at a safepoint, or a thread that is no
+    /// Ends the cycle if nothing is left to mark (INV-15). By a running mutator at a safepoint, or a thread that is no
     /// participant. False if marking goes on, or somebody else is at it.
     ///
     /// - Source: Go 1.14 mgc.go, gcMarkDone and gcMarkTermination.
