@@ -219,6 +219,9 @@ extension Collector {
         return endReport(pacing: pacing, at: now)
     }
 
+    /// Spans that are swept in one go by whoever sweeps all of them.
+    private static var sweepPiece: Int { 64 }
+
     /// Sweeps what is left of the last cycle, with everybody running: at most so many spans. False if that was not all.
     package func finishSweep(_ mutator: MutatorRef?, limit: Int = .max) -> Bool {
         if raw.isSweepDone { return true }
@@ -226,7 +229,7 @@ extension Collector {
         raw.pointee.world.flushSafeMutators()
         let began = monotonicNanoseconds()
         var rest = limit
-        while rest > 0, raw.sweepOne(mutator) != nil { rest -= 1 }
+        while rest > 0, raw.sweepBatch(mutator, spans: min(rest, Self.sweepPiece)) { rest -= Self.sweepPiece }
         noteSweep(mutator?.pointee.track ?? .heap, from: began, spans: limit - rest)
         // Somebody else may still be at the last spans.
         while limit == .max, !raw.isSweepDone { sched_yield() }
@@ -238,7 +241,10 @@ extension Collector {
         let pacer = raw.pointee.pacer
         if let gcPercent { pacer.state.pointee.gcPercent.store(gcPercent, ordering: .relaxed) }
         if let memoryLimit { pacer.state.pointee.memoryLimit.store(memoryLimit, ordering: .relaxed) }
-        if !raw.isMarking { pacer.setTrigger(ratio: pacer.triggerRatio, sweepIsDone: raw.isSweepDone) }
+        if raw.isMarking { return }
+        pacer.setTrigger(ratio: pacer.triggerRatio, sweepIsDone: raw.isSweepDone)
+        raw.repaceScavenger(goal: raw.pointee.statistics.nextGC.value)
+        scavenger?.wake()
     }
 
     /// Lets the world go on, and calls those who stepped aside.
@@ -276,7 +282,7 @@ extension Collector {
         _ = finishSweep(mutator)
         whileStopped(mutator, .releaseMemory) {
             flushCaches()
-            while raw.sweepOne(nil) != nil {}
+            while raw.sweepBatch(nil, spans: Self.sweepPiece) {}
         }
         return raw.scavengeAll()
     }

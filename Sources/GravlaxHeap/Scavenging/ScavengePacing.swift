@@ -27,14 +27,30 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         return alignUp(bytes + bytes / 10, OSMemory.pageByteCount)
     }
 
-    /// Sets the scavenger's goal, and sends it to the top of the heap. With the world stopped, at the end of a cycle,
-    /// once the heap's goal is set, or when somebody moves that by hand.
+    /// Sets the scavenger's goal at the end of a cycle, once the heap's goal has moved from `lastGoal` to `goal`, and
+    /// sends it to the top of the heap. World stopped, nothing swept yet.
     ///
     /// - Source: Go 1.14 mgcscavenge.go, gcPaceScavenger.
     package func paceScavenger(goal: UInt64, lastGoal: UInt64) {
-        let retain = Self.retainedGoal(
-            heapInUse: pointee.statistics.heapInUse.byteCount, goal: goal, lastGoal: lastGoal)
+        pointee.scavengeBasisInUse.store(pointee.statistics.heapInUse.byteCount, ordering: .relaxed)
+        pointee.scavengeBasisGoal.store(lastGoal, ordering: .relaxed)
+        repaceScavenger(goal: goal)
+    }
+
+    /// The same when the heap's goal moves between two cycles: what was in use when the last one ended still counts. So
+    /// that a memory limit is kept, no more is retained than five percent below what it leaves to the heap's pages.
+    package func repaceScavenger(goal: UInt64) {
+        var retain = Self.retainedGoal(
+            heapInUse: pointee.scavengeBasisInUse.load(ordering: .relaxed), goal: goal,
+            lastGoal: pointee.scavengeBasisGoal.load(ordering: .relaxed))
         let retained = retainedByteCount
+        let limit = pointee.pacer.memoryLimit
+        if limit != .max {
+            let ready = pointee.statistics.readyBytes
+            let beside = ready - Swift.min(ready, UInt64(retained))
+            let usable = limit - limit / 20
+            retain = Swift.min(retain, UInt(usable - Swift.min(usable, beside)))
+        }
         let hasWork = retained > retain && retained - retain >= OSMemory.pageByteCount
         pointee.scavengeGoal.store(hasWork ? retain : .max, ordering: .relaxed)
         pointee.lock.withLock { pointee.pages.scavengeStartGeneration() }

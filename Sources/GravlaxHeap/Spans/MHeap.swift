@@ -62,6 +62,9 @@ import Synchronization
 
     /// Bytes retained beyond which growing scavenges; `UInt.max` = no goal.
     package let scavengeGoal: Atomic<UInt>
+    /// Bytes that were in use when the last cycle ended, and its goal; 0 before the first. Stored with the world stopped.
+    package let scavengeBasisInUse: Atomic<UInt64>
+    package let scavengeBasisGoal: Atomic<UInt64>
 
     /// One set of lists for each span class.
     package let centrals: UnsafeMutableRawPointer

@@ -40,6 +40,34 @@ import Testing
         fixture.raw.freeSpan(span, fixture.state)
     }
 
+    /// Between two cycles the goal follows the heap's by hand, from what was in use when the last one ended.
+    @Test func movingTheHeapsGoalMovesIt() throws {
+        let fixture = try HeapFixture()
+        let span = try fixture.objectSpan(1000)
+        func goal() -> UInt { fixture.raw.pointee.scavengeGoal.load(ordering: .relaxed) }
+        fixture.raw.repaceScavenger(goal: 10)
+        #expect(goal() == .max)
+        fixture.raw.paceScavenger(goal: 100, lastGoal: 100)
+        fixture.raw.freeSpan(span, fixture.state)
+        fixture.raw.repaceScavenger(goal: 20)
+        #expect(goal() == alignUp(220 << 13, OSMemory.pageByteCount))
+        fixture.raw.repaceScavenger(goal: 200)
+        #expect(goal() == .max)
+    }
+
+    /// A memory limit is kept by giving back what the heap would else have retained.
+    @Test func aMemoryLimitLowersTheGoal() throws {
+        let fixture = try HeapFixture { $0.memoryLimit = 8 << 20 }
+        let span = try fixture.objectSpan(2048)
+        fixture.raw.paceScavenger(goal: 100, lastGoal: 100)
+        let goal = fixture.raw.pointee.scavengeGoal.load(ordering: .relaxed)
+        #expect(goal < (8 << 20) / 20 * 19 && goal > 6 << 20)
+        fixture.raw.freeSpan(span, fixture.state)
+        fixture.withLock { fixture.raw.pointee.pages.scavengeStartGeneration() }
+        while fixture.raw.scavengeStep(1 << 20) > 0 {}
+        #expect(fixture.counters.readyBytes < 8 << 20)
+    }
+
     /// The chunk that is prepared for growth is the last to go.
     @Test func aPreparedChunkGoesLast() throws {
         let fixture = try HeapFixture {
