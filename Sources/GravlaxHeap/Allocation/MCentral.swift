@@ -2,6 +2,7 @@
 // object and those that have none or are cached. Sweeping happens on the way
 // out. The lock is dropped before any call to the heap.
 
+import CGravlaxShims
 import Synchronization
 
 package typealias MCentralRef = UnsafeMutablePointer<MCentral>
@@ -56,6 +57,16 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         return span
     }
 
+    /// After a long life among other objects spans have a free slot or two each, and a new span is wanted at every other
+    /// allocation: has the processor fetch the next one's bits, and the record of the one after it. Under the lock.
+    private func fetchAhead() {
+        guard let next = nonEmpty.pointee.first else { return }
+        if let bits = next.pointee.allocBits { gravlax_prefetch(bits) }
+        guard let later = next.pointee.next else { return }
+        gravlax_prefetch(later)
+        gravlax_prefetch(UnsafeRawPointer(later) + 64)
+    }
+
     private func takeListed(_ mutator: MutatorRef, _ charge: inout SweepCharge) -> MSpanRef? {
         let generation = pointee.heap.sweepgen
         pointee.lock.lock(chargedTo: mutator)
@@ -67,6 +78,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             if unswept ? !pointee.heap.claim(span) : state == generation &- 1 { continue }
             nonEmpty.remove(span)
             empty.insertBack(span)
+            fetchAhead()
             pointee.lock.unlock()
             if unswept {
                 mutator.sweepForAllocation(span)
