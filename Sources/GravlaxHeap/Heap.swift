@@ -84,6 +84,11 @@ public final class Heap: @unchecked Sendable {
     /// The report of the last cycle that ended; nil before the first.
     public var lastCycle: CycleReport? { collector.lastReport }
 
+    /// Says where a sampled object is allocated: called with its address, which nothing is written to yet, and its size in
+    /// bytes, on the thread that allocates, in the middle of that: it may not use the mutator. Set before the first mutator
+    /// is made.
+    public var allocationSite: ((UnsafeMutableRawPointer, Int) -> UInt64)?
+
     /// A mutator for the calling thread, running.
     ///
     /// - Parameter roots: what the thread's references stand in. Not retained, so that an object can be the roots of its

@@ -79,6 +79,8 @@ public struct HeapConfiguration: Sendable {
     /// Touch the next 4 MiB of a heap of 32 MiB and more before they are needed, in the background: the first touch of a
     /// huge page takes a quarter of a millisecond. Nothing without huge pages.
     public var preparesMemory = true
+    /// Bytes for each allocation that is sampled, on average (Go's default is 512 KiB); 0 = none is.
+    public var profileByteCount = 0
     public var debug = DebugModes()
     /// Read the clock around each allocation that needs a new span, for `HeapStatistics.stalls`.
     public var measuresStalls = false

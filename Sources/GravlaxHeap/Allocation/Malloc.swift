@@ -116,6 +116,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     package func nextFree(_ spanClass: SpanClass) -> (UInt, MSpanRef)? {
         if pointee.flushGeneration != pointee.heap.sweepgen { prepareForSweep() }
         var span = pointee.cache[Int(spanClass.rawValue)]
+        let isNew = span.pointee.allocCache | span.pointee.withheldCache == 0
         if !span.hasFree {
             let began = beginSlowAllocation()
             let isRefilled = refill(spanClass)
@@ -126,6 +127,9 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             noteTaken(byteCount: pointee.refillBytes)
         }
         let address = takeSlot(spanClass)
+        if let sampler = pointee.sampler, sampler.noteSlow(span, isNew: isNew) {
+            sample(address, byteCount: span.pointee.elemSize)
+        }
         if pointee.heap.pointee.configuration.debug.stress > 0 { noteStress(span) }
         return (address, span)
     }
@@ -163,6 +167,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     }
 
     private func release(_ span: MSpanRef) {
+        pointee.sampler?.forget(span.pointee.spanClass)
         pointee.heap.central(span.pointee.spanClass).uncacheSpan(span, self)
     }
 
@@ -236,6 +241,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         heap.sampleCounters()
         if heap.isMarking { blacken(span.base) }
         noteTaken(byteCount: bytes)
+        if let sampler = pointee.sampler, sampler.noteLarge(byteCount: Int(bytes)) { sample(span.base, byteCount: bytes) }
         if heap.pointee.configuration.debug.stress > 0 { noteStress(nil) }
         return span
     }

@@ -73,6 +73,8 @@ package struct PollReason: OptionSet, Sendable {
     /// A worker visits the roots. Under the world's lock.
     package var isBeingScanned: Bool
 
+    /// nil while nothing is sampled.
+    package let sampler: AllocationSampler?
     package let emptySpan: MSpanRef
     /// Its row in a trace; that of whoever uses the record next, too.
     package let track: EventTrack
@@ -115,6 +117,13 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
                 byteCount: MutatorState.byteCount, alignment: 64, statistic: metadata),
             let stalls = StallCounts(memory: heap.pointee.memory, statistic: metadata)
         else { return nil }
+        var sampler: AllocationSampler? = nil
+        if heap.pointee.configuration.profileByteCount > 0 {
+            sampler = AllocationSampler(
+                meanByteCount: heap.pointee.configuration.profileByteCount,
+                seed: UInt64(heap.pointee.world.mutatorCount), memory: heap.pointee.memory, statistic: metadata)
+            if sampler == nil { return nil }
+        }
         let emptySpan = empty.assumingMemoryBound(to: MSpan.self)
         let cache = (block + 1024).bindMemory(to: MSpanRef.self, capacity: SpanClass.count)
         cache.initialize(repeating: emptySpan, count: SpanClass.count)
@@ -139,7 +148,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             flushGeneration: heap.sweepgen,
             stressCountdown: heap.pointee.configuration.debug.stress, barrierBuffer: barriers, barrierCount: 0,
             marker: marker, assistCredit: 0, blackBytes: 0, blackScanBytes: 0, refillBytes: 0, needsScan: false,
-            isBeingScanned: false, emptySpan: emptySpan, track: track, stalls: stalls,
+            isBeingScanned: false, sampler: sampler, emptySpan: emptySpan, track: track, stalls: stalls,
             assistStall: 0, sweepStall: 0, lockStall: 0, roots: nil, owner: nil, nextMutator: nil, isRunning: false))
         return state
     }

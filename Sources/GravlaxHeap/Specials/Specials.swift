@@ -12,6 +12,7 @@ package struct Specials {
     package let counters: FinalizationCounters
     package let roots: SpecialRoots
     package let ephemerons: Ephemerons
+    package let profile: AllocationProfile
 
     /// Nil when the system refuses the records.
     init?(memory: OSMemory, statistic: SystemStatistic) {
@@ -20,7 +21,8 @@ package struct Specials {
             let natives = DueQueue(memory: memory, statistic: statistic),
             let counters = FinalizationCounters(memory: memory, statistic: statistic),
             let roots = SpecialRoots(memory: memory, statistic: statistic),
-            let ephemerons = Ephemerons(memory: memory, statistic: statistic)
+            let ephemerons = Ephemerons(memory: memory, statistic: statistic),
+            let profile = AllocationProfile(memory: memory, statistic: statistic)
         else { return nil }
         self.pool = pool
         self.due = due
@@ -28,6 +30,7 @@ package struct Specials {
         self.counters = counters
         self.roots = roots
         self.ephemerons = ephemerons
+        self.profile = profile
     }
 }
 
@@ -160,7 +163,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             case (.isFinalized, _): kept.append(special)
             case (.dies, .cleanup): due.append(special)
             case (.dies, .native): natives.append(special)
-            case (.dies, .profile): freed.append(special)
+            case (.dies, .profile):
+                creditProfile(special)
+                freed.append(special)
             case (.dies, .weakTable):
                 pointee.specials.ephemerons.unlink(special)
                 freed.append(special)

@@ -132,6 +132,44 @@ extension Damage {
             last.pointee.offset = 72 * 112
             return { last.pointee.offset = 112 }
         },
+        Damage("a last special", "the last of its specials is another") { patient in
+            let old = patient.partial.pointee.lastSpecial
+            patient.partial.pointee.lastSpecial = nil
+            return { patient.partial.pointee.lastSpecial = old }
+        },
+        Damage("specials that are not found", "has specials and no bit that says so") { patient in
+            let (byte, mask) = patient.pageBit(patient.partial.base)
+            let bits = patient.arena.pointee.pageSpecials + byte
+            bits.pointee.bitwiseXor(mask, ordering: .relaxed)
+            return { bits.pointee.bitwiseXor(mask, ordering: .relaxed) }
+        },
+        Damage("specials where there are none", "has a bit for specials and none") { patient in
+            let (byte, mask) = patient.pageBit(patient.full.base)
+            let bits = patient.arena.pointee.pageSpecials + byte
+            bits.pointee.bitwiseXor(mask, ordering: .relaxed)
+            return { bits.pointee.bitwiseXor(mask, ordering: .relaxed) }
+        },
+        Damage("a stray bit for specials", "has a bit for specials and is not the first") { patient in
+            let (byte, mask) = patient.pageBit(patient.large.base + 8192)
+            let bits = patient.arena.pointee.pageSpecials + byte
+            bits.pointee.bitwiseXor(mask, ordering: .relaxed)
+            return { bits.pointee.bitwiseXor(mask, ordering: .relaxed) }
+        },
+        Damage("a record that is nowhere", "records of specials are handed out") { patient in
+            let state = patient.mutator.state
+            state.pointee.specialStockCount = state.pointee.specialStockCount + 1
+            return { state.pointee.specialStockCount = state.pointee.specialStockCount - 1 }
+        },
+        Damage("the ledger", "finalizers and cleanups were registered") { patient in
+            let cell = patient.raw.pointee.specials.counters.registered
+            cell.add(1)
+            return { cell.subtract(1) }
+        },
+        Damage("a table that is not known", "objects are weak tables") { patient in
+            let special = patient.partial.pointee.specials!.pointee.next!
+            special.pointee.kind = .weakTable
+            return { special.pointee.kind = .native }
+        },
         Damage("a held lock", "the lock of its specials is held") { patient in
             patient.partial.lockSpecials()
             return { patient.partial.unlockSpecials() }
