@@ -87,7 +87,10 @@ public final class Heap: @unchecked Sendable {
     /// Says where a sampled object is allocated: called with its address, which nothing is written to yet, and its size in
     /// bytes, on the thread that allocates, in the middle of that: it may not use the mutator. Set before the first mutator
     /// is made.
-    public var allocationSite: ((UnsafeMutableRawPointer, Int) -> UInt64)?
+    public var allocationSite: ((UnsafeMutableRawPointer, Int) -> UInt64)? {
+        get { collector.allocationSite }
+        set { collector.allocationSite = newValue }
+    }
 
     /// A mutator for the calling thread, running.
     ///

@@ -20,6 +20,8 @@ package final class Collector: @unchecked Sendable {
     var onCycle: ((CycleReport) -> Void)?
     /// See `Heap.onRelease`.
     var onRelease: ((Int) -> Void)?
+    /// See `Heap.allocationSite`.
+    var allocationSite: ((UnsafeMutableRawPointer, Int) -> UInt64)?
     private var lastDelivered: CycleReport?
     private let reportLock: HeapLock
 

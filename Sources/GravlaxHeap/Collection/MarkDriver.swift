@@ -46,8 +46,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         return true
     }
 
-    /// Jobs of specials that are done at a time: most find nothing.
-    private static var specialJobs: Int { 32 }
+    /// Jobs of specials that are done at a time: most find nothing, but each may find two thousand of them, and a stop
+    /// waits for all.
+    private static var specialJobs: Int { 4 }
 
     /// Greys what the mutator's roots refer to. It is safe and claimed, or it is the caller's, or the world is stopped.
     func visitRoots(of mutator: MutatorRef, _ worker: UnsafeMutablePointer<MarkWorker>) {

@@ -130,8 +130,8 @@ extension Mutator {
             state.leaveMarking()
             return
         }
-        // Up to 32 words in one arena. They go through the barrier's buffer: a worker of its own for each small object
-        // would leave a nearly empty work buffer behind.
+        // Up to 32 words in one arena. They go through the barrier's buffer: giving a work buffer away for each small
+        // object would leave many of them nearly empty.
         let words = Int(size / 8)
         var bits = heap.bitmapWord(base, heap.arena(ArenaIndex(address: base)).unsafelyUnwrapped)
         let slots = UnsafePointer<Atomic<UInt64>>(bitPattern: base).unsafelyUnwrapped

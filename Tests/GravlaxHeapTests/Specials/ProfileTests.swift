@@ -13,6 +13,7 @@ import Testing
             var configuration = HeapConfiguration()
             configuration.gcPercent = -1
             configuration.backgroundSweepers = 0
+            configuration.markWorkers = 0
             configuration.profileByteCount = byteCount
             change(&configuration)
             heap = try Heap(configuration)
@@ -48,9 +49,8 @@ import Testing
     @Test func nothingShowsBeforeTheSweepIsOver() throws {
         let scene = try Scene(every: 1)
         for _ in 0..<50 { _ = scene.mutator.allocate(Self.node) }
-        scene.heap.raw.pointee.statistics.nextGC.set(0)
-        scene.mutator.state.requestPoll(.collect)
-        scene.mutator.safepoint()
+        #expect(scene.mutator.beginCycle())
+        while scene.mutator.step(1000) {}
         #expect(!scene.heap.raw.isSweepDone && scene.profile(48) == nil)
         while scene.heap.raw.sweepOne(scene.mutator.state) != nil {}
         #expect(scene.profile(48) == AllocationRecord(site: 48, objectByteCount: 48, allocs: 50, frees: 50))
