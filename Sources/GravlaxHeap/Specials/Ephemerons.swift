@@ -70,9 +70,10 @@ package struct Ephemerons {
     /// Makes a table known.
     func link(_ special: SpecialRef) {
         record.pointee.lock.withLock {
+            let next = record.pointee.first
             special.pointee.argument = 0
-            special.pointee.site = UInt64(UInt(bitPattern: record.pointee.first))
-            record.pointee.first?.pointee.argument = UInt64(UInt(bitPattern: special))
+            special.pointee.site = UInt64(UInt(bitPattern: next))
+            next?.pointee.argument = UInt64(UInt(bitPattern: special))
             record.pointee.first = special
             record.pointee.count.wrappingAdd(1, ordering: .relaxed)
             record.pointee.capacity.wrappingAdd(WeakTable(special).capacity, ordering: .relaxed)
