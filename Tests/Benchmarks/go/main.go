@@ -2,7 +2,7 @@
 //
 // Prints lines of a name and a value: alloc.<scan|noscan>.<bytes>.<goroutines> in nanoseconds per allocation
 // (wall time of the slowest goroutine over its own allocations), mark.<order>.<nodes> in nanoseconds per node, and the
-// rows of turns.go and resident.go.
+// rows of turns.go, finalizers.go and resident.go.
 // The collector stays on with its default settings. Arguments: parts of names; only rows that contain one of them are
 // measured. Run with: go run .
 package main
@@ -134,6 +134,28 @@ func markTree(order []int, kind string) {
 	root = nil
 }
 
+// A collection on so many processors.
+func markTreeOn(processors int, order []int) {
+	name := fmt.Sprintf("mark.workers.%d", processors)
+	if !isWanted(name) {
+		return
+	}
+	root = build(order)
+	before := runtime.GOMAXPROCS(processors)
+	runtime.GC()
+	best := time.Duration(1 << 62)
+	for round := 0; round < 5; round++ {
+		start := time.Now()
+		runtime.GC()
+		if elapsed := time.Since(start); elapsed < best {
+			best = elapsed
+		}
+	}
+	runtime.GOMAXPROCS(before)
+	fmt.Printf("%s %.2f\n", name, float64(best.Nanoseconds())/float64(len(order)))
+	root = nil
+}
+
 func main() {
 	measure[[1]uint64]("noscan")
 	measure[[2]uint64]("noscan")
@@ -169,7 +191,14 @@ func main() {
 	markTree(order, "ordered")
 	rand.New(rand.NewSource(1)).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	markTree(order, "shuffled")
+	for processors := 1; processors <= 2; processors++ {
+		markTreeOn(processors, order)
+	}
 	order = nil
+
+	if isWanted("finalizers.") {
+		measureFinalizers()
+	}
 
 	if isWanted("turn") {
 		measureTurns()

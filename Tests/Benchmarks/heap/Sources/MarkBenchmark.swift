@@ -1,3 +1,4 @@
+import Glibc
 import GravlaxHeap
 
 /// Full collections of a complete binary tree whose nodes have 32 bytes: two words without pointers, two with. In the
@@ -29,6 +30,30 @@ enum MarkBenchmark {
             best = min(best, now() - start)
         }
         return (Double(best) / Double(nodeCount), Double(stops.shortest) / Double(nodeCount))
+    }
+
+    /// Nanoseconds per node that so many background workers take to mark the shuffled tree while nothing else runs: the
+    /// best of five.
+    static func nanosecondsPerNode(workers: Int) throws -> Double {
+        var configuration = HeapConfiguration()
+        configuration.markWorkers = workers
+        let heap = try Heap(configuration)
+        let roots = SingleRoot()
+        let mutator = try heap.makeMutator(roots: roots)
+        defer { mutator.close() }
+        roots.word = try makeTree(mutator, .shuffled)
+        mutator.collect()
+        var best = UInt64.max
+        for _ in 0..<5 {
+            let number = heap.lastCycle?.number ?? 0
+            mutator.beginCycle()
+            mutator.enterOutside()
+            // Asleep, so that this thread takes no processor from the workers.
+            while heap.lastCycle?.number == number { usleep(1_000) }
+            mutator.leaveOutside()
+            best = min(best, heap.lastCycle?.marking ?? .max)
+        }
+        return Double(best) / Double(nodeCount)
     }
 
     private final class Stops { var shortest = UInt64.max }

@@ -2,8 +2,10 @@
 //
 // Lines are a name and a value: alloc.<scan|noscan>.<bytes>.<threads> in nanoseconds per allocation of one thread (wall
 // time of the slowest over its own allocations), mark.<order>.<nodes> in nanoseconds per node of a full collection;
-// and, without a counterpart in Go, pause.<order>.<nodes>, the part of that with the world stopped, and
-// create.<ms|KiB>, what a new heap with its first object takes. turn.<p50|p99|p99.9|max> are microseconds of a turn of
+// and, without a counterpart in Go, marking.<order>.<nodes>, the part of that between the two stops, and
+// create.<ms|KiB>, what a new heap with its first object takes. mark.workers.<n> is marking the shuffled tree with so
+// many background workers (in Go: a collection on so many processors); finalizers.<set|run> are nanoseconds for each of
+// a million finalizers, of setting it, and of the cycle that finds it due until it has run. turn.<p50|p99|p99.9|max> are microseconds of a turn of
 // 1,000 allocations beside 2.1 million live nodes, turn.stop.<p99|max> of the world's stops meanwhile, and turn.cycles
 // how many cycles there were; resident.peak is the peak resident size of a program with 300 MB of live objects, over
 // those; growth.<prepared|unprepared>.<p99|max> are microseconds of a turn of 1,000 allocations while the heap grows,
@@ -35,11 +37,19 @@ for kind in AllocationBenchmark.Kind.allCases {
 }
 for order in MarkBenchmark.Order.allCases {
     let suffix = "\(order.rawValue).\(MarkBenchmark.nodeCount)"
-    if isWanted("mark.\(suffix)") || isWanted("pause.\(suffix)") {
-        let (whole, stopped) = try MarkBenchmark.nanosecondsPerNode(order)
+    if isWanted("mark.\(suffix)") || isWanted("marking.\(suffix)") {
+        let (whole, marking) = try MarkBenchmark.nanosecondsPerNode(order)
         report("mark.\(suffix)", whole)
-        report("pause.\(suffix)", stopped)
+        report("marking.\(suffix)", marking)
     }
+}
+for workers in 1...2 where isWanted("mark.workers.\(workers)") {
+    report("mark.workers.\(workers)", try MarkBenchmark.nanosecondsPerNode(workers: workers))
+}
+if isWanted("finalizers.") {
+    let (set, run) = try FinalizerBenchmark.cost()
+    report("finalizers.set", set)
+    report("finalizers.run", run)
 }
 if isWanted("turn.") {
     let result = try TurnBenchmark().run()
