@@ -45,6 +45,8 @@ package struct Mechanisms: OptionSet, Sendable {
     package static let tinyBlockMarking = Mechanisms(rawValue: 8)
     /// Spans with marked objects are known by their first page.
     package static let pageMarks = Mechanisms(rawValue: 16)
+    /// Spans with few free objects are left alone while there are others.
+    package static let crowdedSpans = Mechanisms(rawValue: 256)
     /// A store records the value that it overwrites.
     package static let deletionBarrier = Mechanisms(rawValue: 32)
     /// A store records the value that it writes.

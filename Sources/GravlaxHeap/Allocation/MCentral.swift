@@ -12,7 +12,7 @@ package struct MCentral: ~Copyable {
     package let lock: HeapLock
     package let heap: MHeapRef
     package let spanClass: SpanClass
-    /// Spans with a free object. The list is under `lock`.
+    /// Spans with a free object: the crowded ones after the others, as of when each was listed. The list is under `lock`.
     package let nonEmpty: MSpanListRef
     /// Spans with none, or cached; swept ones at the end (INV-10). The list is under `lock`.
     package let empty: MSpanListRef
@@ -47,7 +47,9 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         let spanBytes = UInt(sizeClass.pageCount) << UInt(HeapConstants.pageShift)
         var charge = heap.sweepCharge(pageCount: UInt(sizeClass.pageCount), payer: mutator)
         heap.deductSweepCredit(spanBytes: spanBytes, callerSweepPages: 0, &charge)
-        guard let span = takeListed(mutator, &charge) ?? growSpan(mutator, &charge) else { return nil }
+        guard let span = takeListed(mutator, &charge) ?? growSpan(mutator, &charge) ?? takeCrowded(mutator) else {
+            return nil
+        }
         if !span.hasFree { fatal("a span to allocate from is full", ("base", span.base)) }
         let used = UInt(span.pointee.allocCount) * span.pointee.elemSize
         heap.pointee.statistics.heapLive.add(UInt64(spanBytes - used))
@@ -71,21 +73,23 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         let generation = pointee.heap.sweepgen
         pointee.lock.lock(chargedTo: mutator)
         var candidate = nonEmpty.pointee.first
-        while let span = candidate {
+        while let span = candidate, !charge.isUsedUp {
             candidate = span.pointee.next
             let state = span.pointee.sweepgen.load(ordering: .acquiring)
             let unswept = state == generation &- 2
+            // From the first crowded one on the others are so too, or unswept, which sweepers get to.
+            if state == generation, span.isCrowded, !pointee.heap.isDisabled(.crowdedSpans) { break }
             if unswept ? !pointee.heap.claim(span) : state == generation &- 1 { continue }
             nonEmpty.remove(span)
             empty.insertBack(span)
             fetchAhead()
             pointee.lock.unlock()
-            if unswept {
-                mutator.sweepForAllocation(span)
-                charge.pay(spans: 1)
-            }
-            if span.hasFree { return span }
+            if !unswept { return span }
+            mutator.sweepForAllocation(span)
+            charge.pay(spans: 1)
+            if span.hasFree, !span.isCrowded || pointee.heap.isDisabled(.crowdedSpans) { return span }
             pointee.lock.lock(chargedTo: mutator)
+            if span.hasFree { putBack(span) }
             candidate = nonEmpty.pointee.first
         }
         var tries = MCentral.sweepTries
@@ -102,14 +106,42 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             empty.insertBack(span)
             pointee.lock.unlock()
             mutator.sweepForAllocation(span)
-            if span.hasFree { return span }
+            if span.hasFree, !span.isCrowded || pointee.heap.isDisabled(.crowdedSpans) { return span }
             tries -= 1
             charge.pay(spans: 1)
             pointee.lock.lock(chargedTo: mutator)
+            if span.hasFree { putBack(span) }
             candidate = empty.pointee.first
         }
         pointee.lock.unlock()
         return nil
+    }
+
+    /// A swept, crowded span that the caller has in hand, in the list of full ones, goes to the end of the others. Under
+    /// the lock.
+    private func putBack(_ span: MSpanRef) {
+        empty.remove(span)
+        nonEmpty.insertBack(span)
+    }
+
+    /// Lists a span with a free object. Under the lock.
+    private func list(_ span: MSpanRef) {
+        if span.isCrowded { nonEmpty.insertBack(span) } else { nonEmpty.insert(span) }
+    }
+
+    /// Any span with a free object, when the heap cannot grow.
+    private func takeCrowded(_ mutator: MutatorRef) -> MSpanRef? {
+        let generation = pointee.heap.sweepgen
+        return pointee.lock.withLock(chargedTo: mutator) {
+            var candidate = nonEmpty.pointee.first
+            while let span = candidate, span.pointee.sweepgen.load(ordering: .acquiring) != generation {
+                candidate = span.pointee.next
+            }
+            guard let span = candidate else { return nil }
+            nonEmpty.remove(span)
+            empty.insertBack(span)
+            return span
+        }
     }
 
     /// - Source: Go 1.14 mcentral.go, (*mcentral).grow.
@@ -137,7 +169,7 @@ extension UnsafeMutablePointer where Pointee == MCentral {
         if free > 0 {
             pointee.lock.withLock {
                 empty.remove(span)
-                nonEmpty.insert(span)
+                list(span)
             }
             // A stale span's objects were counted anew by the mark.
             if !stale {
@@ -153,7 +185,9 @@ extension UnsafeMutablePointer where Pointee == MCentral {
     /// caller's to free.
     ///
     /// - Source: Go 1.14 mcentral.go, (*mcentral).freeSpan.
-    package func freeSwept(_ span: MSpanRef, preserve: Bool, wasFull: Bool) -> Bool {
+    ///
+    /// - Parameter previousCount: objects that were allocated before the sweep.
+    package func freeSwept(_ span: MSpanRef, preserve: Bool, previousCount: UInt32) -> Bool {
         let heap = pointee.heap
         span.pointee.needZero = true
         if preserve {
@@ -161,8 +195,11 @@ extension UnsafeMutablePointer where Pointee == MCentral {
             return false
         }
         pointee.lock.lock()
-        if wasFull {
+        if previousCount == span.pointee.elemCount {
             empty.remove(span)
+            list(span)
+        } else if !span.isCrowded, span.isCrowded(allocCount: previousCount) {
+            nonEmpty.remove(span)
             nonEmpty.insert(span)
         }
         // After the list moves: this hands the span over to whoever takes it next.
@@ -178,6 +215,14 @@ extension UnsafeMutablePointer where Pointee == MCentral {
 }
 
 extension UnsafeMutablePointer where Pointee == MSpan {
+    /// Whether so few objects are free that the span is not worth taking as long as there is another: at most one in 32.
+    /// A heap whose old objects die one by one would have an allocation in two go through all of a refill.
+    package var isCrowded: Bool { isCrowded(allocCount: pointee.allocCount) }
+
+    package func isCrowded(allocCount: UInt32) -> Bool {
+        pointee.elemCount &- allocCount <= pointee.elemCount &>> 5
+    }
+
     /// Whether the owner can allocate from the span; loads the window if so.
     package var hasFree: Bool {
         if pointee.allocCache != 0 { return true }

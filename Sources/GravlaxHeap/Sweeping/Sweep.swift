@@ -41,7 +41,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         let deadCount = span.pointee.allocCount - live
         if deadCount > 0, pointee.configuration.debug.clobberFree { clobberUnmarked(span) }
-        let wasFull = span.pointee.allocCount == span.pointee.elemCount
+        let previousCount = span.pointee.allocCount
         span.pointee.allocCount = live
         guard let fresh = pointee.markBits.newMarkBits(elemCount: Int(span.pointee.elemCount), forSweep: true)
         else { fatal("the reserve of mark bits ran out") }
@@ -60,7 +60,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             }
         } else if deadCount > 0 {
             pointee.statistics.smallFreeCount(sizeClass).add(UInt64(deadCount))
-            isDead = central(span.pointee.spanClass).freeSwept(span, preserve: preserve, wasFull: wasFull)
+            isDead = central(span.pointee.spanClass).freeSwept(span, preserve: preserve, previousCount: previousCount)
         } else {
             span.pointee.sweepgen.store(generation, ordering: .releasing)
         }
