@@ -322,6 +322,7 @@ extension Collector {
         progress.pointee.begun.wrappingAdd(1, ordering: .relaxed)
         progress.pointee.markedBytes.store(0, ordering: .relaxed)
         progress.pointee.scanWork.store(0, ordering: .relaxed)
+        progress.pointee.blackBytes.store(0, ordering: .relaxed)
         progress.pointee.backgroundCredit.store(0, ordering: .relaxed)
         progress.pointee.failedTerminations.store(0, ordering: .relaxed)
         var mutators = 0
@@ -355,6 +356,8 @@ extension Collector {
         let marked = raw.progress.pointee.markedBytes.load(ordering: .relaxed)
         // What is freed from here on must have been counted as handed out.
         raw.pointee.world.forEachMutator { $0.flushLocalCounts() }
+        raw.pointee.pacer.estimateLive(
+            marked: marked, black: raw.progress.pointee.blackBytes.load(ordering: .relaxed))
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)
         let lastGoal = counters.nextGC.value
@@ -391,6 +394,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     /// Adds what was allocated black to what is marked.
     func countBlack() {
         let progress = pointee.heap.progress
+        progress.pointee.blackBytes.wrappingAdd(pointee.blackBytes, ordering: .relaxed)
         progress.pointee.markedBytes.wrappingAdd(pointee.blackBytes, ordering: .relaxed)
         progress.pointee.scanWork.wrappingAdd(pointee.blackScanBytes, ordering: .relaxed)
         pointee.blackBytes = 0

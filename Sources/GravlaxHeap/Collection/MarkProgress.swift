@@ -63,6 +63,8 @@ package struct MarkProgress: ~Copyable {
     /// Bytes of the objects marked, and of those among them that hold pointers; without those that mutators blackened.
     package let markedBytes = Atomic<UInt64>(0)
     package let scanWork = Atomic<UInt64>(0)
+    /// Bytes that mutators blackened, which the end of marking adds to the two above.
+    package let blackBytes = Atomic<UInt64>(0)
     /// Scan work of background workers that no assist has drawn on, in bytes.
     package let backgroundCredit = Atomic<Int>(0)
     /// Nonzero while somebody starts, or ends, a cycle: only one at a time does.

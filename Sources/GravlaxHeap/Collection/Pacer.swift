@@ -29,6 +29,12 @@ package struct PacerState: ~Copyable {
     let assistWorkPerByte = Atomic<UInt64>(0)
     let assistBytesPerWork = Atomic<UInt64>(0)
 
+    /// What lives, as far as the last cycle tells: the base of goal and trigger.
+    let liveEstimate = Atomic<UInt64>(0)
+    /// Bytes that the last cycle found by tracing, and those that were allocated black beside it.
+    let traced = Atomic<UInt64>(0)
+    let black = Atomic<UInt64>(0)
+
     // Set as a cycle begins.
     let markStart = Atomic<UInt64>(0)
     let liveAtStart = Atomic<UInt64>(0)
@@ -84,9 +90,11 @@ package struct Pacer {
             gcPercent: configuration.gcPercent, memoryLimit: configuration.memoryLimit ?? .max))
         self.counters = counters
         self.processorCount = processorCount
-        setTrigger(ratio: triggerRatio, sweepIsDone: true)
         // What a first cycle would have found for this trigger.
-        counters.heapMarked.set(UInt64(Double(Self.minimumHeap(percent: configuration.gcPercent)) / (1 + triggerRatio)))
+        let live = Self.bytes(Double(Self.minimumHeap(percent: configuration.gcPercent)) / (1 + triggerRatio))
+        state.pointee.liveEstimate.store(live, ordering: .relaxed)
+        state.pointee.traced.store(live, ordering: .relaxed)
+        setTrigger(ratio: triggerRatio, sweepIsDone: true)
     }
 
     package var trigger: UInt64 { state.pointee.trigger.load(ordering: .relaxed) }
@@ -119,12 +127,34 @@ package struct Pacer {
 
     // MARK: Between cycles
 
-    /// Sets trigger and goal from the marked heap. World stopped, or no cycle running.
+    /// What lives after a cycle. World stopped, before the counters follow the cycle.
+    ///
+    /// What was allocated black beside the cycle is marked without being known to live: most of it is garbage already in
+    /// a heap whose size is steady, and nearly all of it lives in one that grows. It counts by the share of what was
+    /// allocated since the last cycle began that this one found alive. (Go counts all of it, by which a heap with a fast
+    /// program grows to three times what lives.)
+    func estimateLive(marked: UInt64, black: UInt64) {
+        let traced = marked - Swift.min(marked, black)
+        let before = state.pointee.traced.load(ordering: .relaxed)
+        let liveAtStart = state.pointee.liveAtStart.load(ordering: .relaxed)
+        let allocated = state.pointee.black.load(ordering: .relaxed)
+            + liveAtStart - Swift.min(liveAtStart, counters.heapMarked.value)
+        let grown = Double(traced) - Double(before)
+        let survivors = allocated == 0 ? 1 : (grown / Double(allocated)).clamped
+        state.pointee.traced.store(traced, ordering: .relaxed)
+        state.pointee.black.store(black, ordering: .relaxed)
+        state.pointee.liveEstimate.store(traced + UInt64(Double(black) * survivors), ordering: .relaxed)
+    }
+
+    /// See `estimateLive`; in bytes.
+    package var liveEstimate: UInt64 { state.pointee.liveEstimate.load(ordering: .relaxed) }
+
+    /// Sets trigger and goal from what lives. World stopped, or no cycle running.
     ///
     /// - Parameter sweepIsDone: else the trigger leaves room for sweeping.
     func setTrigger(ratio wanted: Double, sweepIsDone: Bool) {
         let percent = gcPercent
-        let marked = counters.heapMarked.value
+        let marked = liveEstimate
         var goal = Self.goal(afterMarking: marked, percent: percent)
         let limited = limitedGoal(marked)
         let isLimited = limited < goal
@@ -231,7 +261,7 @@ package struct Pacer {
     ///
     /// - Source: Go 1.14 mgc.go, (*gcControllerState).endCycle.
     func endCycle(at now: UInt64, forced: Bool, scanWork: UInt64) -> (ratio: Double, report: PacerReport) {
-        let marked = Double(Swift.max(counters.heapMarked.value, 1))
+        let marked = Double(Swift.max(liveEstimate, 1))
         let trigger = triggerRatio
         let goal = Double(counters.nextGC.value) / marked - 1
         let actual = Double(counters.heapLive.value) / marked - 1
