@@ -63,7 +63,10 @@ extension UnsafeMutablePointer where Pointee == MCentral {
     /// allocation: has the processor fetch the next one's bits, and the record of the one after it. Under the lock.
     private func fetchAhead() {
         guard let next = nonEmpty.pointee.first else { return }
-        if let bits = next.pointee.allocBits { gravlax_prefetch(bits) }
+        // A sweeper may be exchanging the bits of one that is not swept yet.
+        if next.pointee.sweepgen.load(ordering: .acquiring) == pointee.heap.sweepgen, let bits = next.pointee.allocBits {
+            gravlax_prefetch(bits)
+        }
         guard let later = next.pointee.next else { return }
         gravlax_prefetch(later)
         gravlax_prefetch(UnsafeRawPointer(later) + 64)
