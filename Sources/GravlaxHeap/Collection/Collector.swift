@@ -22,6 +22,7 @@ package final class Collector: @unchecked Sendable {
     var onRelease: ((Int) -> Void)?
     /// See `Heap.allocationSite`.
     var allocationSite: ((UnsafeMutableRawPointer, Int) -> UInt64)?
+    private var periodic: BackgroundTask?
     private var lastDelivered: CycleReport?
     private let reportLock: HeapLock
 
@@ -45,10 +46,12 @@ package final class Collector: @unchecked Sendable {
         self.markers = markers
         // Until `stop`.
         markers.endCycle = { self.endCycle(nil) }
+        periodic = makePeriodicTask()
     }
 
     /// Ends all marking and waits for it. Nobody else uses the heap any more.
     func stop() {
+        periodic?.stop()
         markers.stop()
         reportLock.destroy()
     }
@@ -61,6 +64,8 @@ package final class Collector: @unchecked Sendable {
         raw.pointee.events.slice(
             .cycle, .heap, from: createdAt + report.start, to: createdAt + report.end, report.number, report.marked)
         reportLock.withLock { lastDelivered = report }
+        raw.progress.pointee.lastEnd.store(createdAt + report.end, ordering: .relaxed)
+        periodic?.post(after: .nanoseconds(Int(Self.period)))
         onCycle?(report)
         raw.progress.pointee.reported.store(report.number, ordering: .releasing)
         raw.pointee.world.notify()

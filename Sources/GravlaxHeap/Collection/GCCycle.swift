@@ -224,7 +224,7 @@ extension Collector {
 
     /// Sweeps what is left of the last cycle, with everybody running: at most so many spans. False if that was not all.
     package func finishSweep(_ mutator: MutatorRef?, limit: Int = .max) -> Bool {
-        if raw.isSweepDone { return true }
+        if raw.isSweepDone || limit == 0 { return raw.isSweepDone }
         mutator?.prepareForSweep()
         raw.pointee.world.flushSafeMutators()
         let began = monotonicNanoseconds()

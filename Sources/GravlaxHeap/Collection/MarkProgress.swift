@@ -73,6 +73,8 @@ package struct MarkProgress: ~Copyable {
     /// Cycles begun, and those of them whose report was delivered.
     package let begun = Atomic<UInt64>(0)
     package let reported = Atomic<UInt64>(0)
+    /// When the last cycle ended, in nanoseconds of the monotonic clock.
+    package let lastEnd = Atomic<UInt64>(0)
     /// Stops in which marking turned out not to be over, in this cycle.
     package let failedTerminations = Atomic<UInt64>(0)
 

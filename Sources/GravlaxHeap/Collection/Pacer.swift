@@ -74,6 +74,8 @@ package struct Pacer {
 
     /// Share of the processors that background marking takes.
     package static let backgroundUtilization = 0.25
+    /// Share of them that marking should take in all, assists included.
+    static let goalUtilization = 0.30
     /// The least distance between the end of a sweep's pacing and the trigger, in bytes.
     static let sweepMinDistance: UInt64 = 1 << 20
     /// An assist does at least this much scan work, in bytes, and at most `maxAssistWork`, so that one allocation's
@@ -91,7 +93,8 @@ package struct Pacer {
         self.counters = counters
         self.processorCount = processorCount
         // What a first cycle would have found for this trigger.
-        let live = Self.bytes(Double(Self.minimumHeap(percent: configuration.gcPercent)) / (1 + triggerRatio))
+        let smallest = Swift.min(Self.minimumHeap(percent: configuration.gcPercent), Self.minimumHeap(percent: 100))
+        let live = Self.bytes(Double(smallest) / (1 + triggerRatio))
         state.pointee.liveEstimate.store(live, ordering: .relaxed)
         state.pointee.traced.store(live, ordering: .relaxed)
         setTrigger(ratio: triggerRatio, sweepIsDone: true)
@@ -271,12 +274,12 @@ package struct Pacer {
             utilization += Double(state.pointee.assistTime.load(ordering: .relaxed))
                 / (Double(duration) * Double(processorCount))
         }
-        let error = goal - trigger - utilization / Self.backgroundUtilization * (actual - trigger)
+        let error = goal - trigger - utilization / Self.goalUtilization * (actual - trigger)
         let report = PacerReport(
-            markedBefore: UInt64(marked), triggerRatio: trigger,
+            markedBefore: liveEstimate, triggerRatio: trigger,
             triggerBytes: state.pointee.trigger.load(ordering: .relaxed), actualRatio: actual,
             liveBytes: counters.heapLive.value, goalRatio: goal, goalBytes: counters.nextGC.value,
-            utilization: utilization, goalUtilization: Self.backgroundUtilization, scanWork: scanWork,
+            utilization: utilization, goalUtilization: Self.goalUtilization, scanWork: scanWork,
             assistRatio: Double(bitPattern: state.pointee.ratioAtStart.load(ordering: .relaxed)),
             scanBytes: state.pointee.scanAtStart.load(ordering: .relaxed),
             liveAtStart: state.pointee.liveAtStart.load(ordering: .relaxed),
