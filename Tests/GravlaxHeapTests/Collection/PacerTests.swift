@@ -13,7 +13,9 @@ import Testing
     }
 
     /// Whole processors and the share of each beside them make a quarter of all, or miss it by 30 % at most.
-    @Test(arguments: [(1, 0, 0.25), (2, 0, 0.25), (3, 1, 0), (4, 1, 0), (5, 1, 0), (6, 1, 0.5 / 6), (8, 2, 0), (64, 16, 0)])
+    @Test(arguments: [
+        (1, 0, 0.25), (2, 0, 0.25), (3, 0, 0.25), (4, 1, 0), (5, 1, 0), (6, 1, 0.5 / 6), (8, 2, 0), (64, 16, 0),
+    ] as [(Int, Int, Double)])
     func aQuarterOfTheProcessorsMarks(processors: Int, dedicated: Int, fractional: Double) {
         let plan = Pacer.plan(processorCount: processors)
         #expect(plan.dedicated == dedicated)
