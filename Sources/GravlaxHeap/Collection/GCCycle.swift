@@ -76,7 +76,7 @@ extension Collector {
             deliver(report)
         } else {
             noteStop(\.sweepTermination, since: stopped, asked: asked)
-            startWorld()
+            startWorld(callsMarkers: mutator == nil)
         }
         mutator?.scanOwnRoots()
         return .begun
@@ -248,9 +248,11 @@ extension Collector {
     }
 
     /// Lets the world go on, and calls those who stepped aside.
-    func startWorld() {
+    ///
+    /// - Parameter callsMarkers: false if the caller marks, and calls for help when it has too much of it.
+    func startWorld(callsMarkers: Bool = true) {
         raw.pointee.world.start()
-        if raw.isMarking { markers.wake() }
+        if raw.isMarking, callsMarkers { markers.wake() }
         if raw.pointee.sweepDone.load(ordering: .relaxed) == 0 { sweepers.wake() }
         scavenger?.wake()
     }

@@ -72,7 +72,13 @@ extension UnsafeMutablePointer where Pointee == MHeap {
 }
 
 extension UnsafeMutablePointer where Pointee == MutatorState {
-    /// Visits the mutator's own roots, if that was not done in this cycle. At a safepoint.
+    /// Bytes that a mutator marks at once after its roots, and what a look at others' jobs counts as. A small heap is
+    /// marked before another thread would have woken up.
+    private static var markedAtOnce: Int { 64 << 10 }
+    private static var leastMarked: Int { 256 }
+
+    /// Visits the mutator's own roots, if that was not done in this cycle, marks a bounded piece of what they lead to,
+    /// and ends the cycle if that was all. At a safepoint.
     func scanOwnRoots() {
         withdrawPoll(.scan)
         if !pointee.needsScan { return }
@@ -81,7 +87,17 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         heap.enterMarking()
         heap.visitRoots(of: self, pointee.marker)
         heap.progress.pointee.pendingRoots.wrappingSubtract(1, ordering: .acquiringAndReleasing)
-        leaveMarking()
+        let marker = pointee.marker
+        var rest = Self.markedAtOnce
+        while rest > 0, heap.markStretch(marker, units: 64) {
+            rest -= Swift.max(Int(marker.pointee.markedBytes), Self.leastMarked)
+            heap.progress.pointee.backgroundCredit.wrappingAdd(marker.pointee.publish(), ordering: .relaxed)
+        }
+        if heap.leaveMarking(marker) {
+            pointee.owner.unsafelyUnwrapped.takeUnretainedValue().endCycle(self)
+        } else if !heap.hasNothingToTake {
+            callMarkers()
+        }
     }
 
     /// Gives away what the mutator's marker holds, and sees to it that somebody goes on with it, or ends the cycle.
