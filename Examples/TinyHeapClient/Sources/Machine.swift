@@ -78,7 +78,7 @@ final class Machine {
     private func cons() throws {
         let fields = [peek(1).bits, peek(0).bits]
         guard let object = mutator.allocateOrCollect(Word.layout) else { throw ProgramError(message: "out of memory") }
-        object.initializeMemory(as: UInt64.self, from: fields, count: 2)
+        for (index, field) in fields.enumerated() { mutator.store(field, to: object.assumingMemoryBound(to: UInt64.self) + index) }
         roots.stack.removeLast(min(2, roots.stack.count))
         push(Word(pair: object))
     }

@@ -67,7 +67,7 @@ package struct PollReason: OptionSet, Sendable {
     /// Bytes that the last span for the cache counts as taken.
     package var refillBytes: UInt
 
-    /// The roots were not visited in this cycle yet. Set while the world is stopped, or before the mutator can be seen;
+    /// The roots were not visited in this cycle yet (INV-34). Set while the world is stopped, or before the mutator can be seen;
     /// cleared by the mutator while it runs, by a worker under the world's lock while it does not.
     package var needsScan: Bool
     /// A worker visits the roots. Under the world's lock.

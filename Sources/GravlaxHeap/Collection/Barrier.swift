@@ -1,5 +1,5 @@
 // The write barrier: Go's hybrid of deletion and insertion. While it is on, a
-// store records the value it overwrites and the value it writes; a full buffer
+// store records the value it overwrites and the value it writes (INV-36); a full buffer
 // is flushed by greying them. Off, it costs one load and one branch.
 
 import Synchronization

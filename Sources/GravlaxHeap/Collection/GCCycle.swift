@@ -313,7 +313,7 @@ extension Collector {
             && raw.pointee.work.stacks.reserve(count: 4)
     }
 
-    /// Turns the barriers on. World stopped, everything swept.
+    /// Turns the barriers on. World stopped, everything swept (INV-33).
     ///
     /// - Source: Go 1.14 mgc.go, gcStart, gcResetMarkState; mgcmark.go, gcMarkRootPrepare, gcMarkTinyAllocs.
     package func beginMarking(pageMarksAreClear: Bool = false) {

@@ -6,8 +6,8 @@
 //      │                    └───────────────────────────┘    │
 //      └──────────────────────── cycleEnds ──────────────────┘
 //
-// Every change happens while the world is stopped, so that a phase lasts at
-// least from one safepoint of a running mutator to its next.
+// Every change happens while the world is stopped (INV-32), so that a phase lasts
+// at least from one safepoint of a running mutator to its next.
 
 import Synchronization
 

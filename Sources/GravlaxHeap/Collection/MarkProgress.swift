@@ -48,7 +48,7 @@ package struct MarkProgress: ~Copyable {
     /// First, see `MarkWork.overflow`.
     let overflow = Atomic<UInt32>(0)
     /// Markers that may hold grey objects of their own. One enters before it takes anything and leaves after it has
-    /// given everything away, so that at 0 all grey objects are in the full buffers and the barriers' buffers.
+    /// given everything away, so that at 0 all grey objects are in the full buffers and the barriers' buffers (INV-35).
     package let active = Atomic<Int>(0)
     /// Workers that would take work if there were any: whoever has much shares it.
     package let waiting = Atomic<Int>(0)
@@ -67,7 +67,7 @@ package struct MarkProgress: ~Copyable {
     package let blackBytes = Atomic<UInt64>(0)
     /// Scan work of background workers that no assist has drawn on, in bytes.
     package let backgroundCredit = Atomic<Int>(0)
-    /// Nonzero while somebody starts, or ends, a cycle: only one at a time does.
+    /// Nonzero while somebody starts, or ends, a cycle: only one at a time does (INV-37).
     package let starting = Atomic<UInt32>(0)
     package let terminating = Atomic<UInt32>(0)
     /// Cycles begun, and those of them whose report was delivered.

@@ -1,8 +1,8 @@
-/// What a mutator's owner tells the collector. Called on the collecting
-/// thread, while the mutator stands at a safepoint.
+/// What a mutator's owner tells the collector. Called once in a cycle: by the mutator's thread at a safepoint, or by a
+/// marker's while the mutator is outside or stands still. Nothing it reads changes meanwhile.
 public protocol RootSource: AnyObject {
     /// Visits every word outside the heap that may refer to an object. Under
-    /// `verify` it is called a second time in the same stop, and must say the same.
+    /// `verify` it is called again in the stop that ends a cycle, when the mutator stands at a safepoint, or is outside.
     func visitRoots(_ visitor: RootVisitor)
 }
 
