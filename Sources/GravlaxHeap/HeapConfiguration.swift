@@ -47,6 +47,8 @@ package struct Mechanisms: OptionSet, Sendable {
     package static let pageMarks = Mechanisms(rawValue: 16)
     /// Spans with few free objects are left alone while there are others.
     package static let crowdedSpans = Mechanisms(rawValue: 256)
+    /// A mutator marks some of what its roots lead to as soon as it has visited them.
+    package static let promptMarking = Mechanisms(rawValue: 512)
     /// A store records the value that it overwrites.
     package static let deletionBarrier = Mechanisms(rawValue: 32)
     /// A store records the value that it writes.

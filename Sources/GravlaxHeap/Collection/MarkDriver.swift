@@ -87,6 +87,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         heap.enterMarking()
         heap.visitRoots(of: self, pointee.marker)
         heap.progress.pointee.pendingRoots.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        if heap.isDisabled(.promptMarking) { return leaveMarking() }
         let marker = pointee.marker
         var rest = Self.markedAtOnce
         while rest > 0, heap.markStretch(marker, units: 64) {

@@ -10,6 +10,8 @@ import Testing
         configuration.backgroundSweepers = 0
         configuration.markWorkers = workers
         configuration.gcPercent = percent
+        // Else these small heaps are marked as soon as their roots are visited.
+        configuration.disabledMechanisms = .promptMarking
         return configuration
     }
 

@@ -44,6 +44,8 @@ enum StressMode: String, CaseIterable, CustomTestStringConvertible {
             configuration.backgroundSweepers = 3
             configuration.gcPercent = 10
         }
+        // The rest leaves these small heaps to other threads.
+        if ![.plain, .stress, .budget].contains(self) { configuration.disabledMechanisms = .promptMarking }
         return configuration
     }
 }

@@ -41,7 +41,8 @@ final class SeededScheduler {
         configuration.markWorkers = 0
         configuration.scavengesInBackground = false
         configuration.gcPercent = -1
-        configuration.disabledMechanisms = disabled
+        // Mostly off: small heaps are marked at one go with it.
+        configuration.disabledMechanisms = generator.isOne(in: 8) ? disabled : disabled.union(.promptMarking)
         configuration.debug.clobberFree = generator.isOne(in: 3)
         configuration.debug.stress = generator.isOne(in: 8) ? 1 + generator.below(40) : 0
         configuration.debug.stopTheWorld = generator.isOne(in: 6)
