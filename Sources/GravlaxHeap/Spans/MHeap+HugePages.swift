@@ -67,6 +67,8 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     /// it is extended first. On the background thread only; the heap lock is open while the system works.
     package func prepareNextChunk() {
         let chunk = PageGeometry.chunkByteCount
+        // As a participant: in a stop the heap's statistics hold still. What is left out is asked for again.
+        guard pointee.world.tryEnter() else { return }
         pointee.lock.lock()
         let base = pointee.curArenaBase
         let hasRoom = preparedByteCount == 0
@@ -77,6 +79,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             pointee.isPreparing = true
         }
         pointee.lock.unlock()
+        pointee.world.leave()
         if !hasRoom { return }
         let start = UnsafeMutableRawPointer(bitPattern: base)!
         pointee.memory.preferHugePages(start, byteCount: chunk)
