@@ -25,7 +25,7 @@ struct TinyHeapClientTests {
         try #require(counts.count == 4, "\(outcome.text)")
         #expect(counts[0] > 10, "collections")
         #expect(counts[1] > 100_000, "pairs made")
-        #expect(counts[2] < 20_000, "as many as between two collections at most: \(counts[2]) pairs")
+        #expect(counts[2] > 0 && counts[2] < 1_000, "what lives at the end: \(counts[2]) pairs")
         #expect(counts[3] < 100 << 10, "bytes in use")
     }
 

@@ -20,7 +20,7 @@ final class Machine {
     }
     deinit { mutator.close() }
 
-    var statistics: HeapStatistics { mutator.readStatistics() }
+    var statistics: HeapStatistics { mutator.collect(); return mutator.readStatistics() }  // Of what lives.
 
     /// Runs a text: brackets make lists, and the whole of it is one more.
     func run(_ text: String) throws {

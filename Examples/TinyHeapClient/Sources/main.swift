@@ -11,7 +11,7 @@ let demonstration = """
     0 [ ] cons 50 again print
     """
 var configuration = HeapConfiguration(encoding: Word.encoding)
-configuration.gcPercent = 2  // Often, so that there is something to see.
+configuration.debug.stress = 2_000  // A cycle every so many pairs, so that there is something to see.
 let machine = try Machine(configuration)
 do { try machine.run(CommandLine.arguments.dropFirst().first ?? demonstration) }
 catch let error as ProgramError { print("error: \(error.message)") }
