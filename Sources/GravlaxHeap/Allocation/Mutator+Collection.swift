@@ -15,7 +15,7 @@ extension Mutator {
             world.pause(state)
         }
         state.prepareForSweep()
-        if state.pointee.needsScan { state.scanOwnRoots() }
+        state.scanOwnRoots()
         // Whoever asked looks at `hasDueCalls` now.
         state.withdrawPoll(.dueCalls)
         if state.pointee.poll.load(ordering: .relaxed) & PollReason.collect.rawValue != 0 {

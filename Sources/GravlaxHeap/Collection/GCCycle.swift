@@ -54,7 +54,8 @@ extension Collector {
         guard reserveForCycle() else { return .refused }
         let asked = monotonicNanoseconds()
         while !raw.pointee.world.stop(mutator, .markStart) {
-            // That stop may have been for something else.
+            // That stop may have been a whole cycle, or for something else.
+            mutator?.prepareForSweep()
             if mutator == nil || raw.isMarking || raw.sweepgen != generation { return .busy }
         }
         if raw.isMarking || raw.sweepgen != generation {
@@ -103,7 +104,11 @@ extension Collector {
 
     private func endCycleStopped(_ mutator: MutatorRef?) -> Bool {
         let asked = monotonicNanoseconds()
-        guard raw.pointee.world.stop(mutator, .markTermination) else { return false }
+        guard raw.pointee.world.stop(mutator, .markTermination) else {
+            // Whoever had the world may have ended the cycle: what is cached is stale then.
+            mutator?.prepareForSweep()
+            return false
+        }
         let stopped = monotonicNanoseconds()
         // Somebody may have ended it in a stop of their own.
         guard raw.isMarking, raw.looksDone else {

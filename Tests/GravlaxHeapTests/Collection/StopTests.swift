@@ -48,6 +48,76 @@ import Testing
         #expect(shared.cycles.load(ordering: .relaxed) == 1)
     }
 
+    /// A worker visited the roots: then the mutator has nothing to come to a safepoint for.
+    @Test func whoWasScannedByAnotherPollsNoMore() throws {
+        let heap = try Heap(Self.configuration())
+        let roots = RootWords()
+        defer { withExtendedLifetime(roots) {} }
+        let first = try heap.makeMutator(roots: roots)
+        let second = try heap.makeMutator(roots: roots)
+        second.enterOutside()
+        #expect(first.collect())
+        second.leaveOutside()
+        second.safepoint()
+        #expect(!second.pollRequested)
+        second.close()
+        first.close()
+    }
+
+    /// Who wants to end a cycle may find that another has ended it in a stop of its own: what it had cached is stale.
+    ///
+    ///     ender                     stopper
+    ///     stop? ──── waits ───▶     stop, end the cycle, flip, start
+    ///     flushes its cache
+    @Test func waitingBehindAFlipFlushesTheCache() throws {
+        var configuration = Self.configuration()
+        configuration.markWorkers = 0
+        let heap = try Heap(configuration)
+        let roots = RootWords()
+        defer { withExtendedLifetime(roots) {} }
+        let pair = Pair(heap, try heap.makeMutator(roots: roots), try heap.makeMutator(roots: roots))
+        _ = pair.ender.allocateNoScan(byteCount: 64)
+        pair.stopper.enterOutside()
+        heap.collector.whileStopped(pair.ender.state) {
+            heap.collector.beginMarking()
+            // As if all roots had been visited by somebody who has not tried to end the cycle.
+            for mutator in [pair.ender, pair.stopper] { mutator.state.pointee.needsScan = false }
+            heap.raw.pointee.work.progress.pointee.openRoots.store(0, ordering: .relaxed)
+            heap.raw.pointee.work.progress.pointee.pendingRoots.store(0, ordering: .relaxed)
+        }
+        #expect(heap.raw.looksDone)
+        onThreads(2) { index in
+            let collector = pair.heap.collector
+            if index == 0 {
+                pair.stopper.leaveOutside()
+                collector.whileStopped(pair.stopper.state) {
+                    collector.drainStopped()
+                    collector.endMarking()
+                    collector.flip()
+                }
+                pair.stopper.close()
+            } else {
+                let poll = pair.ender.state
+                while poll.pointee.poll.load(ordering: .relaxed) & PollReason.stop.rawValue == 0 { sched_yield() }
+                collector.endCycle(pair.ender.state)
+            }
+        }
+        #expect(heap.raw.sweepgen == 2)
+        #expect(pair.ender.state.pointee.flushGeneration == 2)
+        pair.ender.close()
+    }
+
+    private final class Pair: @unchecked Sendable {
+        let heap: Heap
+        let ender: Mutator
+        let stopper: Mutator
+        init(_ heap: Heap, _ ender: Mutator, _ stopper: Mutator) {
+            self.heap = heap
+            self.ender = ender
+            self.stopper = stopper
+        }
+    }
+
     /// A mutator that closes while another stops the world leaves its record behind with the wish to stop.
     @Test func aRecordUsedAgainAsksForNothing() throws {
         let heap = try Heap(Self.configuration())
