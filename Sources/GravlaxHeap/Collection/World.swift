@@ -254,7 +254,7 @@ package struct World {
     /// Participants that are running: mutators, and what works in the background. Others change it meanwhile.
     var runningCount: Int { record.pointee.running.load(ordering: .relaxed) }
     /// Mutators that run: a hint while they come and go.
-    var runningMutators: Int { record.pointee.runningMutators.load(ordering: .relaxed) }
+    package var runningMutators: Int { record.pointee.runningMutators.load(ordering: .relaxed) }
 
     var mutatorCount: Int { lock.withLock { record.pointee.mutatorCount } }
 

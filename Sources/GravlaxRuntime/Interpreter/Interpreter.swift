@@ -6,8 +6,13 @@ import GravlaxHeap
 /// One thread uses an interpreter at a time. Programs are compiled against `globalNames`, so that one after another can
 /// be run, each seeing the globals of those before. After an error, out of memory included, the interpreter is as
 /// usable as before. Destroying it gives all its memory back.
+///
+/// Its mutator is outside while no program runs, so that an interpreter that waits for its next program, for however
+/// long, holds up no collection: workers mark what it keeps, and the world stops without it.
 public final class Interpreter {
     private let machine: Machine
+    /// Whether the mutator is a running one.
+    private var isInside = false
 
     /// - Parameters:
     ///   - configuration: of the heap; its word encoding is set here.
@@ -22,9 +27,26 @@ public final class Interpreter {
         configuration.encoding = Value.encoding
         machine = try Machine(
             configuration: configuration, output: OutputBuffer(flushesLines: flushesLines, sink: output))
+        machine.mutator.enterOutside()
     }
 
-    deinit { machine.output.flush() }
+    deinit {
+        // Waits for a worker that visits the roots: such a one holds the machine, and must not be the last who does.
+        machine.mutator.leaveOutside()
+        machine.output.flush()
+    }
+
+    /// Runs `body` with the mutator inside. What the host does meanwhile, in the sink or about an error, may come here, too.
+    private func inside<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        if isInside { return try body() }
+        machine.mutator.leaveOutside()
+        isInside = true
+        defer {
+            isInside = false
+            machine.mutator.enterOutside()
+        }
+        return try body()
+    }
 
     /// The global names so far, by slot: what the next program has to be compiled with.
     package var globalNames: [String] { machine.globalNames }
@@ -47,32 +69,36 @@ public final class Interpreter {
     ///   `nil` when the result is nil.
     @discardableResult
     package func run(_ program: Program) throws(RuntimeError) -> String? {
+        // A sink may block.
         defer { machine.output.flush() }
-        let result = try machine.run(program)
-        guard !result.isNil else { return nil }
-        var text: [UInt8] = []
-        machine.write(result) { text.append(contentsOf: $0) }
-        return String(decoding: text, as: UTF8.self)
+        return try inside { () throws(RuntimeError) in
+            let result = try machine.run(program)
+            guard !result.isNil else { return nil }
+            var text: [UInt8] = []
+            machine.write(result) { text.append(contentsOf: $0) }
+            return String(decoding: text, as: UTF8.self)
+        }
     }
 
     /// The heap's statistics, exact: every cache gives back what it holds. Between programs.
-    package func readStatistics() -> HeapStatistics { machine.mutator.readStatistics() }
+    package func readStatistics() -> HeapStatistics { inside { machine.mutator.readStatistics() } }
 
     /// A full collection, between programs.
     package func collect() {
-        machine.mutator.collect()
-        machine.destroyDeadClasses(limit: .max)
+        inside {
+            machine.mutator.collect()
+            machine.destroyDeadClasses(limit: .max)
+        }
     }
 
     /// Runs every finalizer that was not run so far, once, whether or not its object is reachable. After the last program.
     package func finalizeAll() {
-        machine.finalizeAll()
+        inside { machine.finalizeAll() }
         machine.output.flush()
     }
 
-
     /// What became of all finalizers and cleanups. Between programs.
-    package func finalizationReport() -> FinalizationReport { machine.finalizationReport() }
+    package func finalizationReport() -> FinalizationReport { inside { machine.finalizationReport() } }
 
     /// How many shapes are known: those of live classes.
     package var shapeCount: Int { machine.shapes.shapeCount }
