@@ -7,6 +7,7 @@ let package = Package(
         .executable(name: "gravlax", targets: ["GravlaxCLI"]),
         .library(name: "Gravlax", targets: ["Gravlax"]),
         .library(name: "GravlaxHeap", targets: ["GravlaxHeap"]),
+        .library(name: "GravlaxObserve", targets: ["GravlaxObserve"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
