@@ -9,6 +9,9 @@ import Testing
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
         configuration.markWorkers = workers
+        // Heaps are checked while these would run.
+        configuration.scavengesInBackground = false
+        configuration.preparesMemory = false
         configuration.gcPercent = percent
         // Else these small heaps are marked as soon as their roots are visited.
         configuration.disabledMechanisms = .promptMarking

@@ -17,6 +17,7 @@ import Testing
         configuration.gcPercent = -1
         configuration.backgroundSweepers = 0
         configuration.scavengesInBackground = false
+        configuration.preparesMemory = false
         let shared = Shared(try Heap(configuration))
         onThreads(3) { index in
             var generator = SeededGenerator(seed: UInt64(index) + 1)

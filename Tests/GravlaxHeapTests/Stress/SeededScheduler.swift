@@ -40,6 +40,7 @@ final class SeededScheduler {
         configuration.backgroundSweepers = 0
         configuration.markWorkers = 0
         configuration.scavengesInBackground = false
+        configuration.preparesMemory = false
         configuration.gcPercent = -1
         // Mostly off: small heaps are marked at one go with it.
         configuration.disabledMechanisms = generator.isOne(in: 8) ? disabled : disabled.union(.promptMarking)
