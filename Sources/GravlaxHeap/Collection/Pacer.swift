@@ -76,8 +76,9 @@ package struct Pacer {
     package static let backgroundUtilization = 0.25
     /// Share of them that marking should take in all, assists included.
     static let goalUtilization = 0.30
-    /// The least distance between the end of a sweep's pacing and the trigger, in bytes.
-    static let sweepMinDistance: UInt64 = 1 << 20
+    /// The least room that sweeping has before a cycle, and marking in it, in bytes: a mebibyte as in Go, less in a
+    /// small heap, whose percentage would mean nothing else.
+    static func leastRoom(live: UInt64) -> UInt64 { Swift.min(1 << 20, Swift.max(live >> 3, 64 << 10)) }
     /// An assist does at least this much scan work, in bytes, and at most `maxAssistWork`, so that one allocation's
     /// share stays bounded: the rest remains as debt.
     static let minAssistWork = 16 << 10
@@ -177,7 +178,7 @@ package struct Pacer {
         if goal != .max {
             var least = isLimited ? 0 : Self.minimumHeap(percent: percent)
             if !sweepIsDone {
-                least = Swift.max(least, counters.heapLive.value.addingCapped(Self.sweepMinDistance))
+                least = Swift.max(least, counters.heapLive.value.addingCapped(Self.leastRoom(live: counters.heapLive.value)))
             }
             trigger = Swift.max(trigger, least)
             goal = Swift.max(goal, trigger)
@@ -220,7 +221,7 @@ package struct Pacer {
         state.pointee.fractionalTime.store(0, ordering: .relaxed)
         state.pointee.idleTime.store(0, ordering: .relaxed)
         // Some room to mark in, even if the program was far ahead.
-        let least = live.addingCapped(1 << 20)
+        let least = live.addingCapped(Self.leastRoom(live: live))
         if counters.nextGC.value < least { counters.nextGC.set(least) }
         let plan = Self.plan(processorCount: processorCount)
         state.pointee.dedicatedWorkers.store(plan.dedicated, ordering: .relaxed)
