@@ -18,18 +18,20 @@ final class TracePrinter: Sendable {
     /// Has the heap call it. Before the first collection.
     func attach(to heap: Heap) {
         if lines.isEmpty { return }
-        heap.onCycle = { [unowned heap] in self.write(self.text(of: $0, heap)) }
+        // A cycle may end while the heap goes away: what is called must not hold it.
+        let statistics = heap.statisticsReader
+        heap.onCycle = { self.write(self.text(of: $0, statistics)) }
         if lines.scavtrace {
-            heap.onRelease = { [unowned heap] released in
-                self.write(self.scavenge(heap.statistics, released: UInt64(released), isForced: true))
+            heap.onRelease = { released in
+                self.write(self.scavenge(statistics(), released: UInt64(released), isForced: true))
             }
         }
     }
 
-    private func text(of cycle: CycleReport, _ heap: Heap) -> String {
+    private func text(of cycle: CycleReport, _ statistics: () -> HeapStatistics) -> String {
         var text = ""
         if lines.gcpacertrace { text += cycle.pacerLines.map(\.text).joined() }
-        if lines.scavtrace { text += scavenge(heap.statistics, released: nil, isForced: false) }
+        if lines.scavtrace { text += scavenge(statistics(), released: nil, isForced: false) }
         if lines.gctrace { text += CollectionTraceLine(cycle).text }
         return text
     }

@@ -22,7 +22,8 @@ public final class Heap: @unchecked Sendable {
     private let preparation: BackgroundTask?
     private let counterMemory: UnsafeMutableRawPointer
     /// Called after each cycle, on the thread that ended it, in the order of the cycles. Set before the first mutator is
-    /// made.
+    /// made. It may be called while the heap is being released, which waits for it: it must not refer to the heap, not
+    /// even weakly (see `statisticsReader`).
     public var onCycle: ((CycleReport) -> Void)? {
         get { collector.onCycle }
         set { collector.onCycle = newValue }

@@ -56,6 +56,12 @@ extension Heap {
     /// The counters now, without stopping anybody. Cached spans count as if all their free slots were handed out;
     /// `Mutator.readStatistics` is exact.
     public var statistics: HeapStatistics { raw.readStatistics() }
+
+    /// Reads them without holding the heap: for `onCycle` and `onRelease`, from where it is always safe.
+    public var statisticsReader: () -> HeapStatistics {
+        let raw = raw
+        return { raw.readStatistics() }
+    }
 }
 
 extension UnsafeMutablePointer where Pointee == MHeap {
