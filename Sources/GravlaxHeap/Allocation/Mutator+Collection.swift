@@ -200,8 +200,8 @@ extension Mutator {
 
     /// Before host code that blocks: from here on the world may stop without this mutator.
     public func enterOutside() {
-        // Workers may have found nobody left to scan, and not look again.
-        if state.pointee.needsScan { state.scanOwnRoots() }
+        // Workers may have found nobody left to scan, and not look again. That may end a cycle, and another begin.
+        while state.pointee.needsScan { state.scanOwnRoots() }
         state.flushBarrier()
         world.leave(state)
         // A processor is free to mark.

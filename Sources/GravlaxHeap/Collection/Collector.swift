@@ -60,14 +60,18 @@ package final class Collector: @unchecked Sendable {
     var lastReport: CycleReport? { reportLock.withLock { lastDelivered } }
 
     /// Tells who wants to know, in the order of the cycles. World running.
-    func deliver(_ report: CycleReport) {
+    package func deliver(_ report: CycleReport) {
         raw.pointee.events.slice(
             .cycle, .heap, from: createdAt + report.start, to: createdAt + report.end, report.number, report.marked)
-        reportLock.withLock { lastDelivered = report }
+        reportLock.withLock {
+            // Whoever ended the next cycle may have been faster.
+            if report.number > lastDelivered?.number ?? 0 { lastDelivered = report }
+        }
         raw.progress.pointee.lastEnd.store(createdAt + report.end, ordering: .relaxed)
         periodic?.post(after: .nanoseconds(Int(Self.period)))
         onCycle?(report)
-        raw.progress.pointee.reported.store(report.number, ordering: .releasing)
+        // Never back: somebody may wait for a later one.
+        raw.progress.pointee.reported.max(report.number, ordering: .releasing)
         raw.pointee.world.notify()
     }
 }

@@ -48,8 +48,11 @@ extension Collector {
         let swept = monotonicNanoseconds()
         // As a participant: nobody else may mark meanwhile.
         if mutator == nil, !raw.pointee.world.tryEnter() { return .busy }
-        raw.clearPageMarks()
+        // Who is no participant may have been overtaken by a whole beginning.
+        let isOvertaken = raw.isMarking || raw.sweepgen != generation
+        if !isOvertaken { raw.clearPageMarks() }
         if mutator == nil { raw.pointee.world.leave() }
+        if isOvertaken { return .busy }
         // Twice: most of it with everybody running, the rest for what they allocated until they stood still.
         guard reserveForCycle() else { return .refused }
         let asked = monotonicNanoseconds()
@@ -90,15 +93,16 @@ extension Collector {
     @discardableResult
     package func endCycle(_ mutator: MutatorRef?) -> Bool {
         var hasEnded = false
-        // Again if something came up while we had the say: others who saw it have gone.
+        // Again if something came up while we had the say, even the end of a next cycle while this one's report was
+        // delivered: others who saw it have gone.
         repeat {
             let flag = raw.progress
             guard flag.pointee.terminating.compareExchange(
                 expected: 0, desired: 1, ordering: .acquiringAndReleasing
             ).exchanged else { return hasEnded }
-            if raw.isMarking, raw.looksDone { hasEnded = endCycleStopped(mutator) }
+            if raw.isMarking, raw.looksDone, endCycleStopped(mutator) { hasEnded = true }
             flag.pointee.terminating.store(0, ordering: .sequentiallyConsistent)
-        } while !hasEnded && raw.isMarking && raw.looksDone && !raw.pointee.world.isStopping
+        } while raw.isMarking && raw.looksDone && !raw.pointee.world.isStopping
         return hasEnded
     }
 
@@ -152,7 +156,7 @@ extension Collector {
     /// safepoint. False if memory that a cycle cannot do without was refused; then at most the running one was ended.
     func runCycleStopped(_ mutator: MutatorRef, sweepsStopped: Bool) -> Bool {
         let began = monotonicNanoseconds()
-        while !raw.pointee.world.stop(mutator, .wholeCycle) {}
+        stopWorld(mutator, .wholeCycle)
         let stopped = monotonicNanoseconds()
         var reports: [CycleReport] = []
         if raw.isMarking { reports.append(completeStopped(sweepsStopped: true)) }
@@ -252,6 +256,13 @@ extension Collector {
         scavenger?.wake()
     }
 
+    /// Stops the world for a running mutator at a safepoint, after all stops that come first. A cycle may end in those:
+    /// who waits with spans of the last generation in its cache must sweep them, since somebody who is to stop may wait
+    /// for that.
+    private func stopWorld(_ mutator: MutatorRef, _ reason: StopReason) {
+        repeat { mutator.prepareForSweep() } while !raw.pointee.world.stop(mutator, reason)
+    }
+
     /// Lets the world go on, and calls those who stepped aside.
     ///
     /// - Parameter callsMarkers: false if the caller marks, and calls for help when it has too much of it.
@@ -269,7 +280,7 @@ extension Collector {
 
     /// Runs `body` with the world stopped, for a running mutator at a safepoint.
     package func whileStopped(_ mutator: MutatorRef, _ reason: StopReason = .other, _ body: () -> Void) {
-        while !raw.pointee.world.stop(mutator, reason) {}
+        stopWorld(mutator, reason)
         body()
         startWorld()
         mutator.prepareForSweep()

@@ -216,9 +216,9 @@ package struct MarkWorker {
     package mutating func mark(address: UInt) {
         let address = address & ~Self.pieceTag
         if address == 0 || stack.push(address) { return }
-        // No marked object leads to a root: it would not be found again. What is grey already makes room.
+        // What is grey already makes room, unless others hold all buffers.
         while step(1024) {}
-        if !stack.push(address) { fatal("no buffer is left to mark with") }
+        if !stack.push(address) { Self.markUnqueued(address, heap, &stack) }
     }
 
     /// Greys what the object at `object`, the start of it, refers to, and not the object.
@@ -254,7 +254,8 @@ package struct MarkWorker {
         return base
     }
 
-    /// Looks at up to `units` grey objects or pieces. False when nothing was left.
+    /// Looks at up to `units` grey objects; of large ones each 512 bytes count as one more, so that what one call scans is
+    /// bounded. False when nothing was left.
     ///
     /// - Source: Go 1.14 mgcmark.go, gcDrainN, greyobject and scanobject; the ring is this heap's own.
     package mutating func step(_ units: Int) -> Bool {
@@ -300,6 +301,7 @@ package struct MarkWorker {
             if candidate.entry == 0 { continue }
             rest &-= 1
             if _slowPath(candidate.entry & Self.pieceTag != 0) {
+                rest &-= HeapConstants.scanPiece &>> 9
                 Self.scanPiece(candidate.entry & ~Self.pieceTag, candidate.span, heap, encoding, &stack)
                 continue
             }
@@ -311,6 +313,8 @@ package struct MarkWorker {
             }
             if !candidate.span.pointee.spanClass.noscan {
                 scannedPointerBytes &+= UInt64(size)
+                // As much of a large object as is scanned at once counts as many small ones.
+                rest &-= Swift.min(Int(bitPattern: size), HeapConstants.scanPiece) &>> 9
                 Self.scan(base, size, candidate, heap, encoding, &stack)
             }
         }

@@ -121,7 +121,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     ///
     /// - Source: Go 1.14 mgcmark.go, gcAssistAlloc; ours never waits.
     @inline(never)
-    func assist(byteCount: UInt) {
+    package func assist(byteCount: UInt) {
         pointee.assistCredit = pointee.assistCredit &- Int(byteCount)
         let heap = pointee.heap
         let pacer = heap.pointee.pacer
@@ -138,7 +138,10 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             heap.enterMarking()
             var more = true
             var marked = 0
-            while marked < work, more {
+            // Objects without pointers are no scan work, but they take time too: each counts for a word.
+            var stretches = Swift.max(work / (64 * 8), 1)
+            while marked < work, more, stretches > 0 {
+                stretches -= 1
                 more = heap.markStretch(marker, units: 64)
                 marked += marker.pointee.publish()
             }

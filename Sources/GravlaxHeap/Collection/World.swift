@@ -208,6 +208,7 @@ package struct World {
             rest(mutator)
             if isStopping { changed.wakeAll() }
             record.pointee.resting.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            atomicMemoryFence(ordering: .sequentiallyConsistent)
             if !condition() { changed.wait(lock) }
             record.pointee.resting.wrappingSubtract(1, ordering: .relaxed)
             waitToRun(mutator)
@@ -216,6 +217,9 @@ package struct World {
 
     /// Wakes those who rest, if there are any.
     func notify() {
+        // What the caller changed is there before the look at who rests: one who begins to rest counts itself first,
+        // and looks then.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
         if record.pointee.resting.load(ordering: .sequentiallyConsistent) == 0 { return }
         lock.withLock { changed.wakeAll() }
     }
@@ -249,7 +253,7 @@ package struct World {
     }
 
     /// Whether somebody stops, or has stopped, the world.
-    var isStopping: Bool { record.pointee.stopping.load(ordering: .acquiring) != 0 }
+    package var isStopping: Bool { record.pointee.stopping.load(ordering: .acquiring) != 0 }
 
     /// Participants that are running: mutators, and what works in the background. Others change it meanwhile.
     var runningCount: Int { record.pointee.running.load(ordering: .relaxed) }
