@@ -53,9 +53,11 @@ final class BackgroundMarkers: @unchecked Sendable {
     }
 
     /// Has all wanted workers look for work. False if there are none at all.
+    ///
+    /// - Parameter own: a worker that is not called.
     @discardableResult
-    func wake() -> Bool {
-        for index in 0..<wanted { call(index) }
+    func wake(except own: Int? = nil) -> Bool {
+        for index in 0..<wanted where index != own { call(index) }
         return !workers.isEmpty
     }
 
@@ -77,10 +79,18 @@ final class BackgroundMarkers: @unchecked Sendable {
             // Whoever stops the world calls us again.
             guard heap.pointee.world.tryEnter() else { return }
             if !heap.isMarking { return heap.pointee.world.leave() }
-            let isLast = mark(index)
+            let outcome = mark(index)
             heap.pointee.world.leave()
             if heap.pointee.world.isStopping { return }
-            if isLast || heap.looksDone { return endCycle() }
+            if outcome == .last || heap.looksDone { return endCycle() }
+            if outcome == .enough {
+                // What this worker had is anybody's now.
+                if !heap.hasNothingToTake {
+                    wake(except: index)
+                    heap.pointee.world.notify()
+                }
+                return
+            }
             guard waitForWork() else {
                 if heap.looksDone { endCycle() }
                 return
@@ -88,9 +98,15 @@ final class BackgroundMarkers: @unchecked Sendable {
         }
     }
 
-    /// Marks until nothing is left to take, the world is to stop, or the worker has had its share. True if nothing at
-    /// all seems to be left.
-    private func mark(_ index: Int) -> Bool {
+    private enum Outcome {
+        /// Nothing is left that this worker could take; or, it seems, at all.
+        case dry, last
+        /// The worker has had its share, or its processor is wanted.
+        case enough
+    }
+
+    /// Marks until nothing is left to take, the world is to stop, or the worker has had enough.
+    private func mark(_ index: Int) -> Outcome {
         let worker = workers[index]
         let pacer = heap.pointee.pacer
         let kind = Kind(index, pacer, heap.pointee.world.runningMutators)
@@ -116,7 +132,7 @@ final class BackgroundMarkers: @unchecked Sendable {
         case .fractional: pacer.state.pointee.fractionalTime.wrappingAdd(elapsed, ordering: .relaxed)
         case .idle: pacer.state.pointee.idleTime.wrappingAdd(elapsed, ordering: .relaxed)
         }
-        return isLast
+        return isLast ? .last : isOver ? .enough : .dry
     }
 
     /// - Source: Go 1.14 mgc.go, gcMarkWorkerMode.
