@@ -24,9 +24,9 @@ import Testing
 
     /// What a mechanism of concurrent marking is good for: without it the same runs lose objects, and see it. In a process
     /// of its own, since a heap that lost objects may end it before the shadow is asked.
-    @Test(arguments: [Mechanisms.deletionBarrier, .insertionBarrier, .blackAllocation, .tinyBlockMarking])
-    func withoutAMechanismObjectsAreLost(_ mechanism: Mechanisms) async {
-        await #expect(processExitsWith: .failure) { [rawValue = mechanism.rawValue] in
+    @Test(arguments: [Mechanisms.deletionBarrier, .insertionBarrier, .blackAllocation, .tinyBlockMarking].map(\.rawValue))
+    func withoutAMechanismObjectsAreLost(_ rawValue: UInt16) async {
+        await #expect(processExitsWith: .failure) { [rawValue] in
             for seed in 1...Self.usualSeeds {
                 let failures = try SeededScheduler(seed: seed, disabled: Mechanisms(rawValue: rawValue)).run(steps: 250)
                 if failures.contains(where: { $0.hasSuffix("is lost") }) { exit(1) }
