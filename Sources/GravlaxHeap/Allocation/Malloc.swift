@@ -18,8 +18,8 @@
 import Synchronization
 
 extension Mutator {
-    /// A zeroed object of this layout; nil when memory was refused. The caller
-    /// fills it in before anybody else can see it.
+    /// A zeroed object of this layout; nil when memory was refused. The caller fills it in before anybody else can see it;
+    /// references go in through `store`, since a marker never looks into an object that was made while it marks.
     @inlinable @inline(__always)
     public func allocate(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
         if _fastPath(layout.elemWords != 0) {
