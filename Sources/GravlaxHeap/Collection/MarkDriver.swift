@@ -89,11 +89,15 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         heap.progress.pointee.pendingRoots.wrappingSubtract(1, ordering: .acquiringAndReleasing)
         if heap.isDisabled(.promptMarking) { return leaveMarking() }
         let marker = pointee.marker
+        let began = heap.pointee.events.begin()
         var rest = Self.markedAtOnce
+        var marked = 0
         while rest > 0, heap.markStretch(marker, units: 64) {
             rest -= Swift.max(Int(marker.pointee.markedBytes), Self.leastMarked)
-            heap.progress.pointee.backgroundCredit.wrappingAdd(marker.pointee.publish(), ordering: .relaxed)
+            marked += marker.pointee.publish()
         }
+        heap.progress.pointee.backgroundCredit.wrappingAdd(marked, ordering: .relaxed)
+        heap.pointee.events.end(.drain, pointee.track, began, UInt64(marked))
         if heap.leaveMarking(marker) {
             pointee.owner.unsafelyUnwrapped.takeUnretainedValue().endCycle(self)
         } else if !heap.hasNothingToTake {

@@ -45,14 +45,24 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         guard let offset = UInt16(exactly: address - span.base) else {
             fatal("special on the inside of an object", ("address", address), ("span", span.base))
         }
-        // Only of a span that the caller allocates from: of another, somebody else may.
-        if pointee.configuration.debug.verify, let mutator,
-            mutator.pointee.cache[Int(span.pointee.spanClass.rawValue)] == span,
-            span.isFree(span.objectIndex(of: address))
-        {
+        if pointee.configuration.debug.verify, isKnownToBeFree(address, span, mutator) {
             fatal("special on an object that is free", ("address", address), ("span", span.base))
         }
         return (span, offset)
+    }
+
+    /// Whether nobody has the object, as far as that can be told: somebody else may allocate from a span that the caller
+    /// does not and that is in no list.
+    private func isKnownToBeFree(_ address: UInt, _ span: MSpanRef, _ mutator: MutatorRef?) -> Bool {
+        let index = span.objectIndex(of: address)
+        let spanClass = span.pointee.spanClass
+        if spanClass.sizeClass == .large { return false }
+        if let mutator, mutator.pointee.cache[Int(spanClass.rawValue)] == span { return span.isFree(index) }
+        let central = central(spanClass)
+        return central.pointee.lock.withLock {
+            span.pointee.list == central.pointee.nonEmpty
+                && span.pointee.sweepgen.load(ordering: .acquiring) == sweepgen && span.isFree(index)
+        }
     }
 
     /// Hangs a record on the object that starts at `address`. Unless it was `registered`, nothing changed.
