@@ -68,7 +68,7 @@ public final class Heap: @unchecked Sendable {
         let heapBits = UInt(bitPattern: raw)
         preparation = configuration.usesHugePages && configuration.preparesMemory
             ? BackgroundTask(label: "gravlax.memory") { _ in
-                MHeapRef(bitPattern: heapBits).unsafelyUnwrapped.prepareNextChunk()
+                MHeapRef(bitPattern: heapBits).unsafelyUnwrapped.prepareSpareChunk()
             } : nil
         raw.pointee.preparation = preparation.map { Unmanaged.passUnretained($0) }
     }
@@ -186,7 +186,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             pagesSweptBasis: Atomic(0), sweepHeapLiveBasis: Atomic(0), sweepPagesPerByte: Atomic(0),
             arenas: arenas.bindMemory(to: Atomic<UInt>.self, capacity: HeapConstants.arenaCount),
             allArenasAddress: Atomic(8), allArenasCount: Atomic(0), allArenasCapacity: 0,
-            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, preparedEnd: 0, isPreparing: false,
+            sweepArenasCount: Atomic(0), curArenaBase: 0, curArenaEnd: 0, spareChunk: 0, spareState: .none,
             preparation: nil, arenaHints: arenaHints,
             scavengeGoal: Atomic(.max), scavengeBasisInUse: Atomic(0), scavengeBasisGoal: Atomic(0),
             centrals: centrals, spanAllocator: spans,

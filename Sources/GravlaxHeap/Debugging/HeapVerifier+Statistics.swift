@@ -19,8 +19,9 @@ extension HeapVerifier {
         let pageBytes = UInt64(HeapConstants.pageSize)
         let inUsePages = survey.inUse.reduce(0) { $0 + UInt64($1.pointee.pageCount) }
         let manualBytes = survey.manual.reduce(0) { $0 + UInt64($1.pointee.pageCount) * pageBytes }
-        // The rest of the current arena is idle, and nobody has touched it beyond what is prepared.
-        let restBytes = UInt64(heap.pointee.curArenaEnd - heap.pointee.curArenaBase)
+        // What is not grown into is idle: the rest of the current arena, untouched, and a chunk that is set apart.
+        let spareBytes = heap.pointee.spareState == .none ? 0 : UInt64(PageGeometry.chunkByteCount)
+        let restBytes = UInt64(heap.pointee.curArenaEnd - heap.pointee.curArenaBase) + spareBytes
         var freePages = restBytes / pageBytes
         var scavengedPages = freePages - UInt64(heap.preparedByteCount) / pageBytes
         let pages = heap.pointee.pages

@@ -27,12 +27,15 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         // Also keeps the roundings below from wrapping.
         if pageCount == 0 || pageCount > UInt(HeapConstants.maxAllocation / HeapConstants.pageSize) { return false }
         let bytes = alignUp(pageCount, UInt(HeapConstants.pagesPerChunk)) << UInt(HeapConstants.pageShift)
+        if bytes == PageGeometry.chunkByteCount, growIntoSpareChunk() {
+            noteGrowth(bytes)
+            return true
+        }
         if bytes <= pointee.curArenaEnd - pointee.curArenaBase {
             guard pointee.pages.grow(base: pointee.curArenaBase, byteCount: bytes) else { return false }
             pointee.curArenaBase = pointee.curArenaBase + bytes
             preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
-            pointee.events.instant(.growth, .pages, UInt64(bytes))
-            scavengeForGrowth(bytes)
+            noteGrowth(bytes)
             return true
         }
         let old = hints.pointee
@@ -47,9 +50,15 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         }
         adopt(new)
         preferHugePages(base: pointee.curArenaBase - bytes, byteCount: bytes)
-        pointee.events.instant(.growth, .pages, UInt64(grown))
-        scavengeForGrowth(grown)
+        noteGrowth(grown)
         return true
+    }
+
+    /// What follows on a growth by so many bytes.
+    private func noteGrowth(_ byteCount: UInt) {
+        callForSpareChunk()
+        pointee.events.instant(.growth, .pages, UInt64(byteCount))
+        scavengeForGrowth(byteCount)
     }
 
     /// Gives the page allocator `bytes` of the current arena extended by `new`,
@@ -62,15 +71,9 @@ extension UnsafeMutablePointer where Pointee == MHeap {
             let rest = pointee.curArenaEnd - base
             if rest > 0 {
                 guard pointee.pages.grow(base: base, byteCount: rest) else { return nil }
-                let prepared = preparedByteCount
-                if prepared > 0 {
-                    pointee.pages.noteReady(base: base, pageCount: prepared >> UInt(HeapConstants.pageShift))
-                }
                 pointee.curArenaBase = pointee.curArenaEnd
                 grown += rest
             }
-            // Addresses below it may be those of the next arena.
-            pointee.preparedEnd = 0
             base = new.base
         }
         guard pointee.pages.grow(base: base, byteCount: bytes) else { return nil }

@@ -7,14 +7,35 @@
 // `OSMemory.unused`), unless one span takes whole huge pages of it.
 //
 // The first touch of a huge page keeps its thread waiting for a quarter of a
-// millisecond. So a larger heap has the next chunk touched in the background:
+// millisecond, and on a virtual machine whose host has to find the memory for
+// several. Whoever asks for a span of megabytes is going to touch them all, and
+// gains. For small spans a larger heap sets a chunk apart and has it touched in
+// the background; it grows into that one next when it is ready by then, and past
+// it into small pages otherwise:
 //
-//     curArenaBase            preparedEnd                curArenaEnd
-//     ──────┼──────────────────────┼──────────────────────────┼──
-//      heap │ next chunk: counted  │ not touched, counts as   │
-//           │ as ready, touched    │ released                 │
+//       heap │ chunk set apart   │ grown into since, │ not touched, counts
+//            │ counts as ready   │ small pages       │ as released
+//      ──────┼───────────────────┼───────────────────┼──────────────────────┼──
+//            spareChunk                        curArenaBase           curArenaEnd
 
 import Synchronization
+
+/// A chunk of the heap's arenas that the page allocator does not have yet: the state of `MHeap.spareChunk`.
+///
+///     none ──prepare──▶ preparing ──touched──▶ ready ──scavenge──▶ released
+///       ▲                   ▲                    │                    │  │
+///       │                   └──────prepare───────┼────────────────────┘  │
+///       └──────────────────────grow──────────────┴───────────────────────┘
+package enum SpareChunkState: UInt8 {
+    /// There is none.
+    case none
+    /// The background thread touches it. Counts as ready.
+    case preparing
+    /// On huge pages, each of them touched.
+    case ready
+    /// The system has its memory back.
+    case released
+}
 
 extension UnsafeMutablePointer where Pointee == MHeap {
     /// Bytes of a heap that stay on small pages.
@@ -22,25 +43,19 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     /// Bytes of a heap for which no memory is touched ahead: an eighth of it would be much.
     private var unpreparedHeapBytes: UInt { 32 << 20 }
 
-    /// Asks for huge pages in chunks that the heap has just grown into, beyond its first 8 MiB. The first touch of any
-    /// part then makes 2 MiB ready at once, so that the chunks count as ready from now on; under a budget they are
-    /// left alone when that would not fit. What is prepared already is so counted. Under the heap lock.
+    /// Asks for huge pages in chunks that the heap has just grown into, beyond its first 8 MiB, unless small spans are
+    /// going to lie there and a thread prepares memory for these. The first touch of any part then makes 2 MiB ready at
+    /// once, so that the chunks count as ready from now on; under a budget they are left alone when that would not fit.
+    /// Under the heap lock.
     func preferHugePages(base: UInt, byteCount: UInt) {
         pointee.lock.assertHeld()
-        let prepared = Swift.min(Swift.max(pointee.preparedEnd, base) - base, byteCount)
-        if prepared > 0 {
-            pointee.pages.noteReady(base: base, pageCount: prepared >> UInt(HeapConstants.pageShift))
-        }
-        let fresh = byteCount - prepared
-        if pointee.configuration.usesHugePages, pointee.pages.inUse.totalByteCount > smallHeapBytes, fresh > 0,
-            countReady(byteCount: fresh, spareByteCount: 0)
+        let isForSmallSpans = byteCount <= PageGeometry.chunkByteCount
+        if pointee.configuration.usesHugePages, pointee.pages.inUse.totalByteCount > smallHeapBytes,
+            !(isForSmallSpans && pointee.configuration.preparesMemory),
+            countReady(byteCount: byteCount, spareByteCount: 0)
         {
-            let start = base + prepared
-            pointee.memory.preferHugePages(UnsafeMutableRawPointer(bitPattern: start)!, byteCount: fresh)
-            pointee.pages.noteReady(base: start, pageCount: fresh >> UInt(HeapConstants.pageShift))
-        }
-        if pointee.pages.inUse.totalByteCount >= unpreparedHeapBytes {
-            pointee.preparation?._withUnsafeGuaranteedRef { $0.post() }
+            pointee.memory.preferHugePages(UnsafeMutableRawPointer(bitPattern: base)!, byteCount: byteCount)
+            pointee.pages.noteReady(base: base, pageCount: byteCount >> UInt(HeapConstants.pageShift))
         }
     }
 
@@ -56,50 +71,77 @@ extension UnsafeMutablePointer where Pointee == MHeap {
         return false
     }
 
-    // MARK: The next chunk
+    // MARK: The chunk set apart
 
-    /// Bytes at the start of the current arena's rest that count as ready. Under the heap lock.
+    /// Bytes of a chunk set apart that count as ready. Under the heap lock.
     package var preparedByteCount: UInt {
-        Swift.max(pointee.preparedEnd, pointee.curArenaBase) - pointee.curArenaBase
+        switch pointee.spareState {
+        case .preparing, .ready: PageGeometry.chunkByteCount
+        case .none, .released: 0
+        }
     }
 
-    /// Touches the chunk that the heap will grow into next, on huge pages, unless that is done. Where the arena ends
-    /// it is extended first. On the background thread only; the heap lock is open while the system works.
-    package func prepareNextChunk() {
+    /// Gives the chunk that was set apart to the page allocator, unless it is being touched just now. False, and nothing
+    /// changed, when there is none or the system refuses room for tables. Under the heap lock.
+    func growIntoSpareChunk() -> Bool {
+        pointee.lock.assertHeld()
+        let state = pointee.spareState
+        guard state == .ready || state == .released else { return false }
+        let base = pointee.spareChunk
+        guard pointee.pages.grow(base: base, byteCount: PageGeometry.chunkByteCount) else { return false }
+        pointee.spareState = .none
+        if state == .ready { pointee.pages.noteReady(base: base, pageCount: UInt(HeapConstants.pagesPerChunk)) }
+        return true
+    }
+
+    /// Calls for the next chunk when the heap has grown.
+    func callForSpareChunk() {
+        if pointee.pages.inUse.totalByteCount >= unpreparedHeapBytes {
+            pointee.preparation?._withUnsafeGuaranteedRef { $0.post() }
+        }
+    }
+
+    /// Sets a chunk apart and touches it, on huge pages, unless that is done. Where the arena ends it is extended first.
+    /// On the background thread only; the heap lock is open while the system works.
+    package func prepareSpareChunk() {
         let chunk = PageGeometry.chunkByteCount
         // As a participant: in a stop the heap's statistics hold still. What is left out is asked for again.
         guard pointee.world.tryEnter() else { return }
-        pointee.lock.lock()
-        let base = pointee.curArenaBase
-        let hasRoom = preparedByteCount == 0
-            && (pointee.curArenaEnd - base >= chunk || extendCurrentArena())
-            && countReady(byteCount: chunk, spareByteCount: 2 * chunk)
-        if hasRoom {
-            pointee.preparedEnd = base + chunk
-            pointee.isPreparing = true
-        }
-        pointee.lock.unlock()
+        let isClaimed = pointee.lock.withLock { claimSpareChunk() }
         pointee.world.leave()
-        if !hasRoom { return }
-        let start = UnsafeMutableRawPointer(bitPattern: base)!
+        if !isClaimed { return }
+        // Stable while it is being prepared.
+        let start = UnsafeMutableRawPointer(bitPattern: pointee.spareChunk)!
         pointee.memory.preferHugePages(start, byteCount: chunk)
-        for offset in stride(from: 0, to: chunk, by: Int(OSMemory.hugePageByteCount)) {
-            // Whoever has grown into it touches it as he goes.
-            if pointee.lock.withLock({ pointee.curArenaBase > base + offset }) { break }
-            pointee.memory.populate(start + Int(offset), byteCount: OSMemory.hugePageByteCount)
+        pointee.memory.populate(start, byteCount: chunk)
+        pointee.lock.withLock { pointee.spareState = .ready }
+    }
+
+    /// None or released → preparing; false, and nothing changed, in other states, or when there is no room.
+    private func claimSpareChunk() -> Bool {
+        let chunk = PageGeometry.chunkByteCount
+        let isNew = pointee.spareState == .none
+        guard isNew || pointee.spareState == .released,
+            !isNew || pointee.curArenaEnd - pointee.curArenaBase >= chunk || extendCurrentArena(),
+            countReady(byteCount: chunk, spareByteCount: 2 * chunk)
+        else { return false }
+        if isNew {
+            pointee.spareChunk = pointee.curArenaBase
+            pointee.curArenaBase += chunk
         }
-        pointee.lock.withLock { pointee.isPreparing = false }
+        pointee.spareState = .preparing
+        return true
     }
 
     /// Gives the prepared chunk back to the system, unless it is being touched just now. Under the heap lock. Returns
     /// the bytes.
     func releasePrepared() -> UInt {
         pointee.lock.assertHeld()
-        let byteCount = preparedByteCount
-        if byteCount == 0 || pointee.isPreparing { return 0 }
-        let start = UnsafeMutableRawPointer(bitPattern: pointee.curArenaBase)!
-        guard pointee.memory.unused(start, byteCount: byteCount) else { return 0 }
-        pointee.preparedEnd = 0
+        let byteCount = PageGeometry.chunkByteCount
+        guard pointee.spareState == .ready,
+            pointee.memory.unused(UnsafeMutableRawPointer(bitPattern: pointee.spareChunk)!, byteCount: byteCount)
+        else { return 0 }
+        pointee.spareState = .released
         pointee.statistics.heapReleased.add(byteCount)
         return byteCount
     }

@@ -51,10 +51,11 @@ import Synchronization
     /// Rest of the arena being grown into. Under `lock`.
     package var curArenaBase: UInt
     package var curArenaEnd: UInt
-    /// Up to where that rest counts as ready; at or below `curArenaBase`: none of it does. Under `lock`.
-    package var preparedEnd: UInt
-    /// Whether somebody is touching what is prepared. Under `lock`.
-    package var isPreparing: Bool
+    /// A chunk below that rest that is not the page allocator's yet; of no meaning while `spareState` is none. Under `lock`,
+    /// but that the thread that prepares it may read it.
+    package var spareChunk: UInt
+    /// Under `lock`.
+    package var spareState: SpareChunkState
     /// Prepares the next chunk. Set before the first mutator is made; outlives the heap's record.
     var preparation: Unmanaged<BackgroundTask>?
     /// Ordered places to try to grow at. Under `lock`.

@@ -75,7 +75,7 @@ import Testing
             $0.preparesMemory = false
         }
         #expect(fixture.withLock { fixture.raw.grow(8192 - 512) })
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         #expect(fixture.raw.preparedByteCount == 4 << 20)
         fixture.freeManual(try fixture.manualSpan(2048))
         fixture.withLock { fixture.raw.pointee.pages.scavengeStartGeneration() }

@@ -13,7 +13,10 @@ import Testing
     }
 
     @Test func chunksBeyondTheFirstEightMebibytesCountAsReady() throws {
-        let fixture = try HeapFixture { $0.usesHugePages = true }
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+        }
         let arena: UInt64 = 64 << 20
         let chunk: UInt64 = 4 << 20
         #expect(released(fixture, chunks: 4) == [arena, arena, arena - chunk, arena - 2 * chunk])
@@ -22,6 +25,7 @@ import Testing
     @Test func notUnderABudgetThatTheyWouldNotFit() throws {
         let fixture = try HeapFixture {
             $0.usesHugePages = true
+            $0.preparesMemory = false
             $0.budget = 6 << 20
         }
         let arena: UInt64 = 64 << 20
@@ -30,14 +34,20 @@ import Testing
     }
 
     @Test func theirPagesCanBeScavenged() throws {
-        let fixture = try HeapFixture { $0.usesHugePages = true }
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+        }
         _ = released(fixture, chunks: 4)
         #expect(fixture.raw.scavengeAll() == 8 << 20)
         #expect(fixture.counters.heapReleased.byteCount == 64 << 20)
     }
 
     @Test func whatWasScavengedComesBackInSmallPages() throws {
-        let fixture = try HeapFixture { $0.usesHugePages = true }
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+        }
         _ = released(fixture, chunks: 4)
         let base = try #require(fixture.withLock { fixture.raw.pointee.pages.inUse.firstAddress(from: 0) })
         _ = fixture.raw.scavengeAll()
@@ -73,56 +83,91 @@ import Testing
         let range = next(fixture)
         let before = fixture.counters.heapReleased.byteCount
         #expect(residentByteCount(in: range) == 0)
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         #expect(fixture.raw.preparedByteCount == Self.chunk)
         #expect(fixture.counters.heapReleased.byteCount == before - UInt64(Self.chunk))
         #expect(residentByteCount(in: range) == Int(Self.chunk) && violations(fixture) == [])
         // Twice is once.
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         #expect(fixture.raw.preparedByteCount == Self.chunk)
         #expect(fixture.withLock { fixture.raw.grow(1) })
         #expect(fixture.raw.preparedByteCount == 0 && fixture.counters.heapReleased.byteCount == before - UInt64(Self.chunk))
         #expect(violations(fixture) == [])
     }
 
-    /// A growth of more than what is prepared: the rest is counted as it always is.
-    @Test func growingPastThePreparedChunk() throws {
+    /// More than a chunk lies elsewhere, and is counted as it always is; the chunk stays for what is smaller.
+    @Test func largeSpansLeaveThePreparedChunk() throws {
         let fixture = try largeHeap()
         let before = fixture.counters.heapReleased.byteCount
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         #expect(fixture.withLock { fixture.raw.grow(3 * 512) })
-        #expect(fixture.counters.heapReleased.byteCount == before - UInt64(3 * Self.chunk) && violations(fixture) == [])
+        #expect(fixture.counters.heapReleased.byteCount == before - UInt64(4 * Self.chunk))
+        #expect(fixture.raw.preparedByteCount == Self.chunk && violations(fixture) == [])
+    }
+
+    /// Small spans get no huge page that nobody has touched; whoever asks for megabytes does.
+    @Test func smallSpansGrowIntoSmallPagesUnlessTheyArePrepared() throws {
+        let fixture = try largeHeap { $0.preparesMemory = true }
+        #expect(fixture.counters.heapReleased.byteCount >= UInt64(24 - 4) << 20)
+        let base = fixture.withLock { fixture.raw.pointee.pages.inUse.firstAddress(from: 0) }
+        #expect(hasHugePageAdvice(try #require(base) + 12 << 20) != true)
+        let large = next(fixture).base
+        #expect(fixture.withLock { fixture.raw.grow(2 * 512) })
+        #expect(hasHugePageAdvice(large + Self.chunk) != false)
+    }
+
+    /// While a chunk is being touched the heap grows past it.
+    @Test func growingWhileAChunkIsTouched() throws {
+        let fixture = try largeHeap()
+        let first = next(fixture).base
+        fixture.raw.prepareSpareChunk()
+        fixture.raw.pointee.spareState = .preparing
+        #expect(fixture.withLock { fixture.raw.grow(1) })
+        #expect(next(fixture).base == first + 2 * Self.chunk && fixture.raw.preparedByteCount == Self.chunk)
+        #expect(fixture.withLock { fixture.raw.pointee.pages.inUse.contains(first + Self.chunk) })
+        #expect(fixture.withLock { !fixture.raw.pointee.pages.inUse.contains(first) } && violations(fixture) == [])
+        #expect(fixture.raw.scavengeAll() > 0 && fixture.raw.preparedByteCount == Self.chunk)
+        fixture.raw.pointee.spareState = .ready
+        #expect(fixture.withLock { fixture.raw.grow(1) && fixture.raw.pointee.pages.inUse.contains(first) })
+        #expect(fixture.raw.preparedByteCount == 0 && violations(fixture) == [])
     }
 
     @Test func whatIsPreparedCanBeReleased() throws {
         let fixture = try largeHeap()
         let range = next(fixture)
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         _ = fixture.raw.scavengeAll()
         #expect(fixture.counters.heapReleased.byteCount == fixture.counters.heapIdle.byteCount)
         #expect(residentByteCount(in: range) == 0 && fixture.raw.preparedByteCount == 0 && violations(fixture) == [])
+        // It is prepared again, or grown into as it is.
+        fixture.raw.prepareSpareChunk()
+        #expect(residentByteCount(in: range) == Int(Self.chunk) && next(fixture).base == range.limit)
+        _ = fixture.raw.scavengeAll()
+        let before = fixture.counters.heapReleased.byteCount
+        #expect(fixture.withLock { fixture.raw.grow(1) && fixture.raw.pointee.pages.inUse.contains(range.base) })
+        #expect(fixture.counters.heapReleased.byteCount == before && violations(fixture) == [])
     }
 
-    /// At the end of an arena the next one is mapped for it; if something else lies there nothing happens, and a growth
-    /// elsewhere takes the prepared rest of the old arena with it.
+    /// At the end of an arena the next one is mapped for it; if something else lies there nothing happens.
     @Test func atTheEndOfAnArenaItGoesOnInTheNext() throws {
         let fixture = try largeHeap()
         _ = released(fixture, chunks: 6)
         let end = fixture.raw.pointee.curArenaEnd
         #expect(fixture.raw.pointee.curArenaBase == end)
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         let isExtended = fixture.raw.pointee.curArenaEnd > end
         #expect(fixture.raw.preparedByteCount == (isExtended ? Self.chunk : 0) && violations(fixture) == [])
-        if !isExtended { fixture.raw.prepareNextChunk() }
         // More than the rest of the arena, whether it can follow on it or not.
         #expect(fixture.withLock { fixture.raw.grow(UInt(2 * HeapConstants.pagesPerArena)) })
+        #expect(violations(fixture) == [])
+        #expect(fixture.withLock { fixture.raw.grow(1) })
         #expect(fixture.raw.preparedByteCount == 0 && violations(fixture) == [])
     }
 
     @Test func aBudgetIsNotSpentOnIt() throws {
         let fixture = try largeHeap { $0.budget = 44 << 20 }
         let before = fixture.counters.readyBytes
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         #expect(fixture.raw.preparedByteCount == 0 && fixture.counters.readyBytes == before)
     }
 
@@ -135,7 +180,7 @@ import Testing
         }
         _ = released(fixture, chunks: 8)
         _ = fixture.raw.scavengeAll()
-        fixture.raw.prepareNextChunk()
+        fixture.raw.prepareSpareChunk()
         #expect(fixture.raw.preparedByteCount == Self.chunk)
         let span = try fixture.manualSpan(32 << 7)
         #expect(fixture.raw.preparedByteCount == 0)
@@ -146,11 +191,10 @@ import Testing
     /// In the background, as the heap grows.
     @Test(.timeLimit(.minutes(1))) func growingCallsForTheNextChunk() throws {
         let fixture = try largeHeap { $0.preparesMemory = true }
-        func isPrepared() -> Bool {
-            fixture.withLock { fixture.raw.preparedByteCount == Self.chunk && !fixture.raw.pointee.isPreparing }
-        }
+        func isPrepared() -> Bool { fixture.withLock { fixture.raw.pointee.spareState == .ready } }
         while !isPrepared() { sched_yield() }
-        #expect(residentByteCount(in: next(fixture)) == Int(Self.chunk))
+        let base = fixture.withLock { fixture.raw.pointee.spareChunk }
+        #expect(residentByteCount(in: AddressRange(base: base, limit: base + Self.chunk)) == Int(Self.chunk))
         #expect(fixture.withLock { fixture.raw.grow(1) })
         while !isPrepared() { sched_yield() }
     }
@@ -163,7 +207,10 @@ import Testing
 
     /// The kernel's own word, where it gives it: the mapping is advised to use huge pages.
     @Test func theSystemIsAsked() throws {
-        let fixture = try HeapFixture { $0.usesHugePages = true }
+        let fixture = try HeapFixture {
+            $0.usesHugePages = true
+            $0.preparesMemory = false
+        }
         _ = released(fixture, chunks: 3)
         let base = try #require(fixture.withLock { fixture.raw.pointee.pages.inUse.firstAddress(from: 0) })
         #expect(hasHugePageAdvice(base + 8 << 20) != false)
