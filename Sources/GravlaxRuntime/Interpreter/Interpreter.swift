@@ -100,6 +100,9 @@ public final class Interpreter {
     /// What became of all finalizers and cleanups. Between programs.
     package func finalizationReport() -> FinalizationReport { inside { machine.finalizationReport() } }
 
+    /// Where programs allocated, when the heap samples. Between programs.
+    package func allocationPlaces() -> [AllocationPlace] { machine.allocationPlaces() }
+
     /// How many shapes are known: those of live classes.
     package var shapeCount: Int { machine.shapes.shapeCount }
 

@@ -63,6 +63,7 @@ final class Machine: RootSource {
     init(configuration: HeapConfiguration, output: OutputBuffer) throws {
         let roots = RootForwarder()
         let heap = try Heap(configuration)
+        Machine.rememberPlaces(heap, configuration) { [unowned(unsafe) roots] in roots.machine }
         let mutator = try heap.makeMutator(roots: roots)
         guard let stack = CallStack(mutator) else {
             mutator.close()
