@@ -31,6 +31,15 @@ static inline long gravlax_get_affinity(void *_Nonnull set, unsigned long byteCo
     return syscall(SYS_sched_getaffinity, 0, byteCount, set);
 }
 
+void *_Nullable memmem(const void *_Nonnull, unsigned long, const void *_Nonnull, unsigned long);
+
+/// Where `wanted` first is in `bytes`, in linear time; NULL when it is nowhere. The C library declares its own function
+/// for GNU sources only.
+static inline const void *_Nullable gravlax_find(
+    const void *_Nonnull bytes, unsigned long byteCount, const void *_Nonnull wanted, unsigned long wantedCount) {
+    return memmem(bytes, byteCount, wanted, wantedCount);
+}
+
 // The ends of the interpreter's handlers. Each gives `pc` back and costs no instruction, but is opaque to the optimiser
 // and different from the others (by its spaces), so that it neither removes nor merges the block an end stands in.
 // GravlaxRuntime's Execute.swift says what for.

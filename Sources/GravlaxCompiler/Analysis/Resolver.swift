@@ -25,10 +25,12 @@ package struct Variable: Sendable {
     package internal(set) var isAssigned = false
     /// Whether its own body uses it, when it is a function.
     package internal(set) var isUsedInside = false
+    /// Whether a function without a name in its initialiser uses it.
+    package internal(set) var isCapturedEarly = false
 
     /// Whether a closure inside the initialiser needs it.
-    package var initialiserContainsCapture: Bool { isUsedInside && isAssigned }
-    package var livesInCell: Bool { (isCaptured || isUsedInside) && isAssigned }
+    package var initialiserContainsCapture: Bool { isUsedInside && isAssigned || isCapturedEarly }
+    package var livesInCell: Bool { (isCaptured || isUsedInside) && isAssigned || isCapturedEarly }
     /// Whether its own body means the running closure by it.
     package var isOwnClosure: Bool { function != nil && !isAssigned }
 }
@@ -60,6 +62,8 @@ package struct Resolver {
     private var scopes: [[String]] = []
     /// The functions around, the innermost last.
     private var functions: [FunctionID] = []
+    /// The variables whose initialisers are around.
+    private var initialising: Set<VariableID> = []
 
     /// Resolves all names of a tree that the parser found no error in.
     ///
@@ -127,6 +131,7 @@ package struct Resolver {
                 resolution.variables[index].isUsedInside = true
             } else {
                 resolution.variables[index].isCaptured = true
+                if initialising.contains(id) { resolution.variables[index].isCapturedEarly = true }
             }
         }
         return id
@@ -143,9 +148,13 @@ package struct Resolver {
         case .expression(let value), .print(let value):
             resolve(value)
         case .var(let name, let initialiser):
-            // A name in its own initialiser is an error of the parser's, or global.
-            if let initialiser { resolve(initialiser) }
+            // Only functions in its initialiser can mean it by its name: elsewhere that is an error of the parser's.
             declare(name)
+            guard let initialiser else { break }
+            let variable = resolution.declarations[name.span.start]
+            if let variable { initialising.insert(variable) }
+            resolve(initialiser)
+            if let variable { initialising.remove(variable) }
         case .block(let statements):
             openScope()
             for statement in statements { resolve(statement) }
@@ -175,6 +184,8 @@ package struct Resolver {
         case .function(let function):
             declare(tree[function].name, function: function)
             resolve(function, isMethod: false)
+        case .break, .continue:
+            break
         case .import(_, let name):
             declare(name)
         case .class(let name, let superclass, let methods):
@@ -204,7 +215,10 @@ package struct Resolver {
             resolution.receivers[id] = receiver
             bind("this", to: receiver)
         }
-        for parameter in function.parameters { declare(parameter) }
+        for (position, parameter) in function.parameters.enumerated() {
+            if let value = function.defaultValue(at: position) { resolve(value) }
+            declare(parameter)
+        }
         for statement in function.body { resolve(statement) }
         closeScope()
         functions.removeLast()
@@ -224,17 +238,20 @@ package struct Resolver {
         case .unary(_, let operand), .grouping(let operand), .get(let operand, _):
             resolve(operand)
         case .binary(_, let left, let right), .logical(_, let left, let right), .set(let left, _, let right),
-            .index(let left, let right):
+            .index(let left, let right), .updateField(let left, _, _, let right), .range(let left, let right, _):
             resolve(left)
             resolve(right)
-        case .setIndex(let object, let index, let value):
+        case .setIndex(let object, let index, let value), .updateIndex(let object, let index, _, let value),
+            .conditional(let object, let index, let value):
             resolve(object)
             resolve(index)
             resolve(value)
         case .call(let callee, let arguments):
             resolve(callee)
             for argument in arguments { resolve(argument) }
-        case .list(let elements), .map(let elements):
+        case .function(let function):
+            resolve(function, isMethod: false)
+        case .list(let elements), .map(let elements), .interpolation(let elements):
             for element in elements { resolve(element) }
         case .this:
             let place = tree.place(id)

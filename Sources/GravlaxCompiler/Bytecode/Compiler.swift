@@ -35,7 +35,8 @@ package enum Compiler {
     package static func compile(
         source: [UInt8], name: String, globalNames: [String], options: CompilerOptions = CompilerOptions()
     ) throws(CompileErrors) -> Program {
-        let parsed = Parser.parse(source, isInteractive: options.isInteractive, modules: options.modules)
+        let parsed = Parser.parse(
+            source, isInteractive: options.isInteractive, modules: options.modules, globalNames: globalNames)
         if !parsed.diagnostics.isEmpty { throw CompileErrors(parsed.diagnostics) }
         let result = onDeepStack(parsed.tree) {
             Result { () throws(CompileErrors) in

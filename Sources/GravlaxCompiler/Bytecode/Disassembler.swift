@@ -57,7 +57,7 @@ package struct Disassembler {
             case .capture: operands.append("C\(value)")
             case .function:
                 operands.append("F\(value)")
-                if program.functions.indices.contains(value) { notes.append(program.functions[value].name ?? "script") }
+                if program.functions.indices.contains(value) { notes.append(program.functions[value].name ?? "fun") }
             case .classTemplate:
                 operands.append("T\(value)")
                 if program.classes.indices.contains(value) { notes.append(program.classes[value].name) }
@@ -90,12 +90,15 @@ package struct Disassembler {
     }
 
     private func heading(of function: FunctionPrototype) -> String {
-        let name = switch function.kind {
+        let kind = switch function.kind {
         case .script: "script"
-        case .function: "function \(function.name ?? "")/\(function.arity)"
-        case .method: "method \(function.name ?? "")/\(function.arity)"
-        case .initializer: "initializer \(function.name ?? "")/\(function.arity)"
+        case .function: "function"
+        case .method: "method"
+        case .initializer: "initializer"
         }
+        var arity = String(function.requiredCount)
+        if function.hasRest { arity += "+" } else if function.requiredCount < function.arity { arity += "-\(function.arity)" }
+        let name = function.kind == .script ? kind : "\(kind) \(function.name ?? "")/\(arity)"
         var text = "\(name): \(function.registerCount) registers, \(function.code.count) instructions"
         if !function.captures.isEmpty {
             text += ", captures " + function.captures.map { source in

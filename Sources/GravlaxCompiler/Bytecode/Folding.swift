@@ -72,6 +72,7 @@ enum Folded {
         case .lessOrEqual: .boolean(left <= right)
         case .greater: .boolean(left > right)
         case .greaterOrEqual: .boolean(left >= right)
+        case .contained, .instance: .unknown
         }
     }
 }

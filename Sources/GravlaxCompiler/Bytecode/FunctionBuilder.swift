@@ -204,10 +204,11 @@ struct FunctionBuilder {
     // MARK: The finished function
 
     func finish(
-        name: String?, kind: FunctionPrototype.Kind, arity: Int, captures: [CaptureSource], declarationLine: UInt32
+        name: String?, kind: FunctionPrototype.Kind, arity: Int, requiredCount: Int, hasRest: Bool,
+        captures: [CaptureSource], declarationLine: UInt32
     ) -> FunctionPrototype {
         FunctionPrototype(
-            name: name, kind: kind, arity: arity, registerCount: registerCount, code: code, live: live,
+            name: name, kind: kind, arity: arity, requiredCount: requiredCount, hasRest: hasRest, registerCount: registerCount, code: code, live: live,
             constants: constants, captures: captures, siteSymbols: siteSymbols, lines: lines, spans: spans,
             declarationLine: declarationLine)
     }

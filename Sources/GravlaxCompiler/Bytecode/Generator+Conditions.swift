@@ -24,7 +24,15 @@ extension Generator {
             condition(inner, jumpIf: sense, &jumps)
         case .unary(.not, let inner):
             condition(inner, jumpIf: !sense, &jumps)
-        case .logical(let operation, let left, let right):
+        case .conditional(let test, let first, let second):
+            var toSecond: [PendingJump] = []
+            condition(test, jumpIf: false, &toSecond)
+            condition(first, jumpIf: sense, &jumps)
+            let end = jump(.jmp, at: tree.place(first))
+            builder.bind(toSecond)
+            condition(second, jumpIf: sense, &jumps)
+            builder.bind(end)
+        case .logical(let operation, let left, let right) where operation != .otherwise:
             // `and` is settled by a false operand, `or` by a true one.
             let settling = operation == .or
             if settling == sense {

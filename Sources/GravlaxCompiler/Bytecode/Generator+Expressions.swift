@@ -39,23 +39,25 @@ extension Generator {
         budget -= 1
         if budget < 0 { return true }
         switch tree[id] {
-        case .nil, .boolean, .number, .string, .variable, .this, .super:
+        // A function that assigns a variable outside of itself has that in a cell, not in a register.
+        case .nil, .boolean, .number, .string, .variable, .this, .super, .function:
             return false
         case .assign(let name, let value):
             return resolution.uses[name.span.start] == variable || mayAssign(value, variable, &budget)
         case .unary(_, let inner), .grouping(let inner), .get(let inner, _):
             return mayAssign(inner, variable, &budget)
         case .binary(_, let left, let right), .logical(_, let left, let right), .set(let left, _, let right),
-            .index(let left, let right):
+            .index(let left, let right), .updateField(let left, _, _, let right), .range(let left, let right, _):
             return mayAssign(left, variable, &budget) || mayAssign(right, variable, &budget)
-        case .setIndex(let object, let index, let value):
+        case .setIndex(let object, let index, let value), .updateIndex(let object, let index, _, let value),
+            .conditional(let object, let index, let value):
             return mayAssign(object, variable, &budget) || mayAssign(index, variable, &budget)
                 || mayAssign(value, variable, &budget)
         case .call(let callee, let parts):
             if mayAssign(callee, variable, &budget) { return true }
             for part in parts where mayAssign(part, variable, &budget) { return true }
             return false
-        case .list(let parts), .map(let parts):
+        case .list(let parts), .map(let parts), .interpolation(let parts):
             for part in parts where mayAssign(part, variable, &budget) { return true }
             return false
         }
@@ -78,6 +80,10 @@ extension Generator {
             _ = set(object, name, value, at: tree.place(id))
         case .setIndex(let object, let index, let value):
             _ = setIndex(object, index, value, at: tree.place(id))
+        case .updateField(let object, let name, let operation, let value):
+            _ = updateField(object, name, operation, value, at: tree.place(id))
+        case .updateIndex(let object, let index, let operation, let value):
+            _ = updateIndex(object, index, operation, value, at: tree.place(id))
         default:
             if folded[Int(id.index)].isKnown { return }
             _ = operand(id)
@@ -112,7 +118,8 @@ extension Generator {
             binary(operation, left, right, into: target, at: place)
         case .logical(let operation, let left, let right):
             expression(left, into: .push)
-            let end = jump(operation == .or ? .jt : .jf, a: base, at: tree.place(left))
+            let end = operation == .otherwise ? jumpUnlessNil(at: tree.place(left))
+                : jump(operation == .or ? .jt : .jf, a: base, at: tree.place(left))
             builder.release(to: base)
             expression(right, into: .push)
             builder.bind(end)
@@ -133,6 +140,23 @@ extension Generator {
             finish(target, base)
         case .setIndex(let object, let index, let value):
             deliver(setIndex(object, index, value, at: place), target, base, at: place)
+        case .updateField(let object, let name, let operation, let value):
+            deliver(updateField(object, name, operation, value, at: place), target, base, at: place)
+        case .updateIndex(let object, let index, let operation, let value):
+            deliver(updateIndex(object, index, operation, value, at: place), target, base, at: place)
+        case .conditional(let test, let first, let second):
+            choose(test, first, second, into: target)
+        case .range(let start, let end, let isClosed):
+            let startRegister = operand(start, before: [end])
+            let endRegister = operand(end)
+            emit(isClosed ? .rangeclosed : .range, a: destination(target, base), b: startRegister, c: endRegister, at: place)
+            finish(target, base)
+        case .interpolation(let parts):
+            join(parts, at: place)
+            deliver(base, target, base, at: place)
+        case .function(let function):
+            pushClosure(function, kind: .function)
+            deliver(base, target, base, at: place)
         case .super(let keyword, let name):
             pushSuperReceiver(keyword)
             let superclass = superclassRegister(keyword)
@@ -209,7 +233,7 @@ extension Generator {
         }
     }
 
-    private mutating func set(_ object: ExpressionID, _ name: Name, _ value: ExpressionID, at place: Place) -> Int {
+    mutating func set(_ object: ExpressionID, _ name: Name, _ value: ExpressionID, at place: Place) -> Int {
         let objectRegister = operand(object, before: [value])
         let register = operand(value)
         if case .this = tree[object], !classFields.isEmpty {
@@ -238,17 +262,7 @@ extension Generator {
         _ operation: BinaryOperator, _ left: ExpressionID, _ right: ExpressionID, into target: Target, at place: Place
     ) {
         let base = top
-        let (plain, withConstant): (Opcode, Opcode?) = switch operation {
-        case .add: (.add, .addk)
-        case .subtract: (.sub, .subk)
-        case .multiply: (.mul, .mulk)
-        case .divide: (.div, .divk)
-        case .modulo: (.mod, .modk)
-        case .equal: (.eq, .eqk)
-        case .notEqual: (.ne, .nek)
-        case .less, .greater: (.lt, nil)
-        case .lessOrEqual, .greaterOrEqual: (.le, nil)
-        }
+        let (plain, withConstant) = operation.opcodes
         let swaps = operation == .greater || operation == .greaterOrEqual
         let isEquality = operation == .equal || operation == .notEqual
         let commutes = isEquality || operation == .add || operation == .multiply

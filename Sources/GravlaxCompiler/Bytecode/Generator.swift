@@ -34,6 +34,14 @@ struct Generator {
         var builder: FunctionBuilder
         var captures: [CaptureSource] = []
         var captureIndexes: [VariableID: Int] = [:]
+        /// The loops around, the innermost last.
+        var loops: [OpenLoop] = []
+    }
+
+    /// Jumps out of a loop's body that wait for their targets.
+    struct OpenLoop {
+        var breaks: [PendingJump] = []
+        var continues: [PendingJump] = []
     }
 
     let tree: SyntaxTree
@@ -86,7 +94,7 @@ struct Generator {
                 generate(statement)
             }
         }
-        finishFunction(nil, arity: 0, end: tree.end)
+        finishFunction(nil, end: tree.end)
         return Program(
             functions: functions.map { $0! }, classes: classes, symbols: symbols, globalNames: globalNames,
             sourceName: name)
@@ -104,25 +112,31 @@ struct Generator {
         for (position, parameter) in function.parameters.enumerated() {
             guard let variable = resolution.declarations[parameter.span.start] else { continue }
             registers[Int(variable.index)] = Int32(position + 1)
+            if let value = function.defaultValue(at: position) {
+                let given = jump(.jgiven, a: position + 1, at: place(of: parameter))
+                expression(value, into: .variable(position + 1))
+                builder.bind(given)
+            }
             if resolution[variable].livesInCell {
                 emit(.newcell, a: position + 1, b: position + 1, at: place(of: parameter))
             }
         }
         for statement in function.body { generate(statement) }
-        finishFunction(function.name, arity: arity, end: end)
+        finishFunction(function, end: end)
         builder.emit(.closure, a: top, bx: index, line: end.line, span: end.span)
         builder.push()
     }
 
-    private mutating func finishFunction(_ name: Name?, arity: Int, end: Place) {
+    private mutating func finishFunction(_ function: Function?, end: Place) {
         if builder.fallsThrough { emitReturn(nil, at: end) }
         let state = states.removeLast()
         if let (limit, span) = state.builder.exceeded {
             diagnostics.append(Diagnostic(limit.message, at: .lexical, span: span, line: state.builder.lines.last ?? end.line))
         }
         functions[state.index] = state.builder.finish(
-            name: name?.text, kind: state.kind, arity: arity, captures: state.captures,
-            declarationLine: name?.line ?? 1)
+            name: function.flatMap { $0.name.text.isEmpty ? nil : $0.name.text }, kind: state.kind,
+            arity: function?.parameters.count ?? 0, requiredCount: function?.requiredCount ?? 0,
+            hasRest: function?.hasRest ?? false, captures: state.captures, declarationLine: function?.name.line ?? 1)
     }
 
     /// Returns a register, or what the function returns when it says nothing.

@@ -81,6 +81,16 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     case eqk
     /// R[A] = R[B] != K[C]
     case nek
+    /// R[A] = whether R[B] is in R[C], a list, map, string or range
+    case contains
+    /// R[A] = whether R[B] is an instance of the class R[C]
+    case isa
+
+    // Text
+    /// R[A] = the text that `print` shows of R[A], unless that is a number, boolean, string or nil, which stays
+    case tostring
+    /// R[A] = the texts of R[A], …, R[A+B-1], which `tostring` has seen, as one string
+    case concat
 
     // Jumps forward or backward, without a poll
     /// jump by sBx
@@ -121,6 +131,8 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     case jeqk
     /// jump if R[A] != K[B]
     case jnek
+    /// jump if R[A], a parameter with a default, was given an argument
+    case jgiven
 
     // Back edges: jump backward and poll for a safepoint
     /// jump back by sBx
@@ -185,6 +197,12 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     case getindex
     /// R[A][R[B]] = R[C]
     case setindex
+    /// R[A] = the range from R[B] to R[C], without its end
+    case range
+    /// R[A] = the range from R[B] to R[C], with its end
+    case rangeclosed
+    /// R[A] and R[B] are checked to be bounds that a loop can count between, with the end when C is 1
+    case rangecheck
     /// R[A] is checked to be iterable by B variables; R[A+1], R[A+2] become the state
     case iterprep
     /// if there is a next element: R[A+3] (and R[A+4] when B is 2) = it, jump back
@@ -296,6 +314,11 @@ extension Opcode {
         case .le: .init("le", .abc, .write, .read, .read)
         case .eqk: .init("eqk", .abc, .write, .read, .constant)
         case .nek: .init("nek", .abc, .write, .read, .constant)
+        case .contains: .init("contains", .abc, .write, .read, .read)
+        case .isa: .init("isa", .abc, .write, .read, .read)
+
+        case .tostring: .init("tostring", .abc, .update)
+        case .concat: .init("concat", .abc, .update, .count)
 
         case .jmp: .init("jmp", .abx, .none, .jump)
         case .jt: .init("jt", .abc, .read, .none, .jump)
@@ -316,6 +339,7 @@ extension Opcode {
         case .jngek: .init("jngek", .abc, .read, .number, .jump)
         case .jeqk: .init("jeqk", .abc, .read, .constant, .jump)
         case .jnek: .init("jnek", .abc, .read, .constant, .jump)
+        case .jgiven: .init("jgiven", .abc, .read, .none, .jump)
 
         case .loop: .init("loop", .abx, .none, .jumpBack)
         case .looplt: .init("looplt", .abc, .read, .read, .jumpBack)
@@ -348,6 +372,9 @@ extension Opcode {
         case .newmap: .init("newmap", .abx, .write, .count)
         case .getindex: .init("getindex", .abc, .write, .read, .read)
         case .setindex: .init("setindex", .abc, .read, .read, .read)
+        case .range: .init("range", .abc, .write, .read, .read)
+        case .rangeclosed: .init("rangeclosed", .abc, .write, .read, .read)
+        case .rangecheck: .init("rangecheck", .abc, .read, .read, .count)
         case .iterprep: .init("iterprep", .abc, .update, .count)
         case .iternext: .init("iternext", .abc, .read, .count, .jumpBack)
 

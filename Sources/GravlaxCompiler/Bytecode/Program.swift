@@ -38,8 +38,13 @@ package final class FunctionPrototype: Sendable {
     /// nil for the script.
     package let name: String?
     package let kind: Kind
-    /// Number of parameters: R[1], …, R[arity]. R[0] is `this` in methods and initialisers, else the closure.
+    /// Number of parameters, the rest parameter included: R[1], …, R[arity]. R[0] is `this` in methods and initialisers, else the closure.
     package let arity: Int
+    /// The fewest arguments of a call. Parameters beyond them that get none are undefined on entry: the code gives
+    /// them their defaults.
+    package let requiredCount: Int
+    /// Whether R[arity] takes a list of the arguments beyond the other parameters.
+    package let hasRest: Bool
     /// Registers that the frame needs, those for the arguments of calls included; at least arity + 1.
     package let registerCount: Int
     /// The instructions; the last one does not fall through.
@@ -59,7 +64,8 @@ package final class FunctionPrototype: Sendable {
     package let declarationLine: UInt32
 
     package init(
-        name: String?, kind: Kind, arity: Int, registerCount: Int, code: [UInt64], live: [UInt16],
+        name: String?, kind: Kind, arity: Int, requiredCount: Int? = nil, hasRest: Bool = false, registerCount: Int,
+        code: [UInt64], live: [UInt16],
         constants: [Constant] = [], captures: [CaptureSource] = [], siteSymbols: [Int32] = [],
         lines: [UInt32], spans: [CodeSpan], declarationLine: UInt32 = 1
     ) {
@@ -67,6 +73,8 @@ package final class FunctionPrototype: Sendable {
         self.name = name
         self.kind = kind
         self.arity = arity
+        self.requiredCount = requiredCount ?? arity - (hasRest ? 1 : 0)
+        self.hasRest = hasRest
         self.registerCount = registerCount
         self.code = code
         self.live = live
@@ -77,6 +85,9 @@ package final class FunctionPrototype: Sendable {
         self.spans = spans
         self.declarationLine = declarationLine
     }
+
+    /// The most arguments that have parameters of their own.
+    package var positionalCount: Int { arity - (hasRest ? 1 : 0) }
 
     package var siteCount: Int { siteSymbols.count }
 }

@@ -10,6 +10,8 @@ extension Instruction {
             body(a..<a + b + 1)
         case .superinvoke:
             body(a..<a + b + 2)
+        case .concat:
+            body(a..<a + b)
         case .append:
             body(a..<a + 1)
             body(b..<b + c)

@@ -86,6 +86,9 @@ package struct Verifier {
         if function.arity < 0 || function.registerCount < function.arity + 1 {
             fail(nil, "no room for the parameters")
         }
+        if function.requiredCount < 0 || function.requiredCount > function.positionalCount || function.positionalCount < 0 {
+            fail(nil, "more arguments are required than there are parameters")
+        }
         if function.registerCount > Instruction.maxA {
             fail(nil, "more than \(Instruction.maxA) registers")
         }
@@ -119,6 +122,8 @@ package struct Verifier {
             if instruction.b != 1 && instruction.b != 2 { fail(pc, "iterates over \(instruction.b) variables") }
         case .loadnil:
             if instruction.b == 0 { fail(pc, "writes no register") }
+        case .concat:
+            if instruction.b == 0 { fail(pc, "joins nothing") }
         case .closure:
             checkCaptures(of: instruction, at: pc)
         default:

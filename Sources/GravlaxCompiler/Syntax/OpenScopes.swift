@@ -6,15 +6,24 @@
 struct OpenScopes {
     enum FunctionKind { case script, function, method, initializer }
 
-    private var functions: [FunctionKind] = [.script]
+    private struct OpenFunction {
+        let kind: FunctionKind
+        /// The loops around, in this function.
+        var loopCount = 0
+        /// What was being initialised outside.
+        var initialising: String?
+    }
+
+    private var functions = [OpenFunction(kind: .script)]
     /// For each class around, whether it has a superclass.
     private var classes: [Bool] = []
     /// Empty at the top level of the script.
     private var blocks: [Names] = []
-    /// The local variable whose initialiser is being parsed.
+    /// The local variable or parameter whose initialiser is being parsed, in this function.
     private(set) var initialising: String?
 
-    var function: FunctionKind { functions[functions.count - 1] }
+    var function: FunctionKind { functions[functions.count - 1].kind }
+    var isInLoop: Bool { functions[functions.count - 1].loopCount > 0 }
     var isGlobal: Bool { blocks.isEmpty }
     var isInClass: Bool { !classes.isEmpty }
     var classHasSuperclass: Bool { classes.last ?? false }
@@ -23,14 +32,18 @@ struct OpenScopes {
     mutating func closeBlock() { blocks.removeLast() }
 
     mutating func openFunction(_ kind: FunctionKind) {
-        functions.append(kind)
+        functions.append(OpenFunction(kind: kind, initialising: initialising))
+        initialising = nil
         openBlock()
     }
 
     mutating func closeFunction() {
         closeBlock()
-        functions.removeLast()
+        initialising = functions.removeLast().initialising
     }
+
+    mutating func openLoop() { functions[functions.count - 1].loopCount += 1 }
+    mutating func closeLoop() { functions[functions.count - 1].loopCount -= 1 }
 
     mutating func openClass() { classes.append(false) }
     mutating func setSuperclass() { classes[classes.count - 1] = true }
@@ -41,6 +54,9 @@ struct OpenScopes {
         isGlobal || blocks[blocks.count - 1].insert(name)
     }
 
+    /// Whether a block around declares the name, so far.
+    func isDeclared(_ name: String) -> Bool { blocks.contains { $0.contains(name) } }
+
     mutating func beginInitialiser(of name: String) { initialising = isGlobal ? nil : name }
     mutating func endInitialiser() { initialising = nil }
 
@@ -49,6 +65,8 @@ struct OpenScopes {
         private static let searched = 8
         private var first: [String] = []
         private var others: Set<String> = []
+
+        func contains(_ name: String) -> Bool { first.contains(name) || others.contains(name) }
 
         mutating func insert(_ name: String) -> Bool {
             if first.contains(name) { return false }

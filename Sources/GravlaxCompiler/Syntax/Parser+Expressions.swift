@@ -1,18 +1,21 @@
 // Expressions: precedence climbing, with clox's levels and clox's rule for what may be assigned to.
 
-import Glibc
-
 extension Parser {
     enum Precedence: Int, Comparable {
-        case none, assignment, or, and, equality, comparison, term, factor, unary, call
+        case none, assignment, conditional, alternative, or, and, equality, comparison, range, term, factor, unary, call
 
         static func < (left: Precedence, right: Precedence) -> Bool { left.rawValue < right.rawValue }
         var next: Precedence { Precedence(rawValue: rawValue + 1) ?? .call }
     }
 
     /// How tightly a token binds that follows an operand.
-    static func precedence(_ kind: TokenKind) -> Precedence {
-        switch kind {
+    func precedence(of token: Token) -> Precedence {
+        switch token.kind {
+        case .question: .conditional
+        case .questionQuestion: .alternative
+        case .dotDot, .dotDotEqual: .range
+        // No name can follow an operand.
+        case .identifier: isWord(token, "in") || isWord(token, "is") ? .comparison : .none
         case .leftParen, .dot, .leftBracket: .call
         case .star, .slash, .percent: .factor
         case .plus, .minus: .term
@@ -41,8 +44,13 @@ extension Parser {
     mutating func node(_ expression: Expression, from start: UInt32, over children: ArraySlice<ExpressionID>) -> ExpressionID {
         var depth: Int32 = 1
         for child in children { depth = max(depth, 1 + depths[Int(child.index)]) }
+        return node(expression, from: start, depth: depth)
+    }
+
+    mutating func node(_ expression: Expression, from start: UInt32, depth: Int32) -> ExpressionID {
         if depth > Self.depthLimit { abandon("Too much nesting.") }
         depths.append(depth)
+        maxDepth = max(maxDepth, depth)
         return result.tree.add(expression, place(from: start))
     }
 
@@ -58,16 +66,36 @@ extension Parser {
             fail("Expect expression.", at: previous, note: noteOnMissingExpression())
             return node(.nil, from: start)
         }
-        while precedence <= Self.precedence(current.kind), current.kind != .end {
+        while true {
+            let operation = self.precedence(of: current)
+            guard operation != .none, precedence <= operation else { break }
             advance()
-            left = extended(left, from: start, canAssign: canAssign)
+            left = extended(left, from: start, operation, canAssign: canAssign)
         }
-        if canAssign, match(.equal) {
+        if canAssign, matchAssignment() {
+            let compares = previous.kind == .equal ? "; `==` compares" : ""
             fail(
                 "Invalid assignment target.", at: previous, shown: CodeSpan(start: start, end: previous.end),
-                note: "variables, fields and elements can be assigned to; `==` compares")
+                note: "variables, fields and elements can be assigned to\(compares)")
         }
         return left
+    }
+
+    private mutating func matchAssignment() -> Bool { match(.equal) || matchUpdate() != nil }
+
+    /// The operation of a compound assignment, whose operator is consumed.
+    private mutating func matchUpdate() -> BinaryOperator? {
+        let operation: BinaryOperator
+        switch current.kind {
+        case .plusEqual: operation = .add
+        case .minusEqual: operation = .subtract
+        case .starEqual: operation = .multiply
+        case .slashEqual: operation = .divide
+        case .percentEqual: operation = .modulo
+        default: return nil
+        }
+        advance()
+        return operation
     }
 
     /// What `previous` begins; nil if that begins no expression.
@@ -79,6 +107,8 @@ extension Parser {
         case .false: return node(.boolean(false), from: start)
         case .number: return node(.number(numberValue(previous)), from: start)
         case .string: return node(.string(stringValue(previous)), from: start)
+        case .stringHead: return interpolation()
+        case .fun where current.kind == .leftParen: return anonymousFunction()
         case .this:
             if !scopes.isInClass { failName("Can't use 'this' outside of a class.") }
             return node(.this, from: start)
@@ -87,9 +117,15 @@ extension Parser {
             if name.text == scopes.initialising {
                 failName("Can't read local variable in its own initializer.")
             }
-            guard canAssign, match(.equal) else { return node(.variable(name), from: start) }
+            if canAssign, match(.equal) {
+                let value = expression()
+                return node(.assign(name, value), from: start, over: value)
+            }
+            let variable = node(.variable(name), from: start)
+            guard canAssign, let operation = matchUpdate() else { return variable }
             let value = expression()
-            return node(.assign(name, value), from: start, over: value)
+            let result = node(.binary(operation, variable, value), from: start, over: variable, value)
+            return node(.assign(name, result), from: start, over: result)
         case .super:
             let keyword = name()
             if !scopes.isInClass {
@@ -118,7 +154,7 @@ extension Parser {
         }
     }
 
-    private mutating func elements(until end: TokenKind) -> [ExpressionID] {
+    mutating func elements(until end: TokenKind) -> [ExpressionID] {
         var elements: [ExpressionID] = []
         if current.kind == end { return elements }
         repeat { elements.append(expression()) } while match(.comma)
@@ -138,8 +174,10 @@ extension Parser {
         return node(.map(entries), from: start, over: entries[...])
     }
 
-    /// `left` with the operator `previous` and what follows it.
-    private mutating func extended(_ left: ExpressionID, from start: UInt32, canAssign: Bool) -> ExpressionID {
+    /// `left` with the operator `previous`, which binds as given, and what follows it.
+    private mutating func extended(
+        _ left: ExpressionID, from start: UInt32, _ operation: Precedence, canAssign: Bool
+    ) -> ExpressionID {
         let kind = previous.kind
         switch kind {
         case .leftParen:
@@ -149,26 +187,49 @@ extension Parser {
         case .dot:
             consume(.identifier, "Expect property name after '.'.")
             let property = name()
-            guard canAssign, match(.equal) else { return node(.get(left, property), from: start, over: left) }
+            if canAssign, match(.equal) {
+                let value = expression()
+                return node(.set(left, property, value), from: start, over: left, value)
+            }
+            guard canAssign, let operation = matchUpdate() else {
+                return node(.get(left, property), from: start, over: left)
+            }
             let value = expression()
-            return node(.set(left, property, value), from: start, over: left, value)
+            return node(.updateField(left, property, operation, value), from: start, over: left, value)
         case .leftBracket:
             let index = expression()
             consume(.rightBracket, "Expect ']' after index.")
-            guard canAssign, match(.equal) else { return node(.index(left, index), from: start, over: left, index) }
+            if canAssign, match(.equal) {
+                let value = expression()
+                return node(.setIndex(left, index, value), from: start, over: left, index, value)
+            }
+            guard canAssign, let operation = matchUpdate() else {
+                return node(.index(left, index), from: start, over: left, index)
+            }
             let value = expression()
-            return node(.setIndex(left, index, value), from: start, over: left, index, value)
-        case .and, .or:
-            let right = expression(above: kind == .and ? .equality : .and)
-            return node(.logical(kind == .and ? .and : .or, left, right), from: start, over: left, right)
+            return node(.updateIndex(left, index, operation, value), from: start, over: left, index, value)
+        case .question:
+            let first = expression()
+            consume(.colon, "Expect ':' after first choice of '?'.")
+            let second = expression(above: .conditional)
+            return node(.conditional(left, first, second), from: start, over: left, first, second)
+        case .dotDot, .dotDotEqual:
+            let end = expression(above: operation.next)
+            return node(.range(left, end, isClosed: kind == .dotDotEqual), from: start, over: left, end)
+        case .and, .or, .questionQuestion:
+            let right = expression(above: operation.next)
+            let logical: LogicalOperator = kind == .and ? .and : kind == .or ? .or : .otherwise
+            return node(.logical(logical, left, right), from: start, over: left, right)
         default:
-            let right = expression(above: Self.precedence(kind).next)
-            return node(.binary(Self.binaryOperator(kind), left, right), from: start, over: left, right)
+            let binary = binaryOperator(previous)
+            let right = expression(above: operation.next)
+            return node(.binary(binary, left, right), from: start, over: left, right)
         }
     }
 
-    private static func binaryOperator(_ kind: TokenKind) -> BinaryOperator {
-        switch kind {
+    private func binaryOperator(_ token: Token) -> BinaryOperator {
+        switch token.kind {
+        case .identifier: isWord(token, "in") ? .contained : .instance
         case .plus: .add
         case .minus: .subtract
         case .star: .multiply
@@ -181,35 +242,5 @@ extension Parser {
         case .greater: .greater
         default: .greaterOrEqual
         }
-    }
-
-    // MARK: Literals
-
-    private func numberValue(_ token: Token) -> Double {
-        let digits = bytes[Int(token.start)..<Int(token.end)]
-        // Up to 15 digits a whole number is exact as it is read.
-        if digits.count <= 15, !digits.contains(UInt8(ascii: ".")) {
-            return Double(digits.reduce(0) { $0 * 10 + Int($1 - 48) })
-        }
-        return (digits.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { strtod($0.baseAddress!, nil) }
-    }
-
-    func stringValue(_ token: Token) -> [UInt8] {
-        var index = Int(token.start) + 1
-        let end = Int(token.end) - 1
-        let raw = bytes[index..<end]
-        guard raw.contains(UInt8(ascii: "\\")) else { return Array(raw) }
-        var value: [UInt8] = []
-        value.reserveCapacity(raw.count)
-        while index < end {
-            if bytes[index] == UInt8(ascii: "\\"), let escape = StringEscape(at: index, in: bytes) {
-                value.append(contentsOf: UTF8.encode(escape.scalar)!)
-                index += escape.length
-            } else {
-                value.append(bytes[index])
-                index += 1
-            }
-        }
-        return value
     }
 }

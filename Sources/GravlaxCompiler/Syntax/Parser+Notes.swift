@@ -9,7 +9,10 @@ extension Parser {
 
     /// A note on a token of this kind that was expected instead of `current`.
     func noteOnMissing(_ kind: TokenKind) -> String? {
+        if let note = noteOnFollower(instead: kind) { return note }
         switch kind {
+        case .identifier where previous.kind == .fun && current.kind == .leftParen:
+            return "a function without a name is an expression: `var f = fun (…) { … };`"
         case .identifier where current.kind == .fun && openBraces.count > 0:
             return noteOnOddBraces() ?? "methods are declared without `fun`"
         case .identifier:
@@ -23,28 +26,88 @@ extension Parser {
         }
     }
 
+    /// A note on `current` when that follows what it cannot follow, whatever was expected.
+    private func noteOnFollower(instead kind: TokenKind) -> String? {
+        switch current.kind {
+        case .arrow where kind == .leftBrace:
+            return "only functions without a name have `=>`; write `{ return …; }`"
+        case .arrow:
+            return Self.noteOnArrow
+        case .comma where kind == .rightParen && leadsToArrow:
+            return Self.noteOnArrow
+        case .ellipsis:
+            return "ranges are written `a..b`, or `a..=b` with their end"
+        case .identifier where previous.kind == .number && previous.end == current.start:
+            return "`\(text(current))` cannot follow the digits of a number"
+        case .identifier where isWord(current, "instanceof"):
+            return "the operator is called `is`"
+        case .identifier where isWord(current, "not"):
+            return "write `!(a in b)`"
+        default:
+            return nil
+        }
+    }
+
+    private static let noteOnArrow = "functions begin with `fun`: `fun (a) => …`"
+
+    /// Whether names, commas and parentheses are all that stands between here and `=>`.
+    private var leadsToArrow: Bool {
+        var ahead = scanner
+        while true {
+            switch ahead.next().kind {
+            case .identifier, .comma, .rightParen: continue
+            case .arrow: return true
+            default: return false
+            }
+        }
+    }
+
     /// A note on `previous`, which begins no expression.
     func noteOnMissingExpression() -> String? {
         switch previous.kind {
         case .equal:
-            let operators: [UInt8: String] = [43: "+", 45: "-", 42: "*", 47: "/", 37: "%"]
-            guard previous.start > 0, let name = operators[bytes[Int(previous.start) - 1]] else { return nil }
-            return "there is no `\(name)=`; write `x = x \(name) …`"
+            return before == "?" ? "there is no `??=`; write `x = x ?? …`" : nil
         case .plus:
-            return "there is no `++` and no unary `+`"
+            return before == "+" || current.kind == .plus ? "there is no `++`; write `x += 1`" : "there is no unary `+`"
         case .fun:
-            return "functions are declared by statements: `fun name(…) { … }`"
+            return current.kind == .identifier ? "a function in an expression has no name" : nil
+        case .star:
+            return before == "*" ? "there is no `**`" : nil
+        case .dot:
+            return before == "?" ? "there is no `?.`; write `x == nil ? nil : x.…`" : nil
+        case .dotDot, .dotDotEqual:
+            return "a range has both ends: `0..xs.count`"
+        case .rightBracket where before == ".":
+            return "a range has both ends: `0..xs.count`"
+        case .ellipsis:
+            return "`...` stands before the last parameter of a function; calls have nothing like it"
+        case .stringTail, .stringMiddle:
+            return "an expression stands between `${` and `}`"
+        case .rightParen where current.kind == .arrow:
+            return Self.noteOnArrow
         case .rightBrace:
             return openBraces.isEmpty && result.diagnostics.isEmpty ? "no brace is open that this could close" : nil
         case .semicolon, .rightParen:
             let start = Int(previous.start)
-            guard start > 1, bytes[start - 1] == bytes[start - 2], bytes[start - 1] == 43 else { return nil }
-            return "there is no `++`; write `x = x + 1`"
+            guard start > 1, bytes[start - 1] == bytes[start - 2], before == "-" else { return nil }
+            return "there is no `--`; write `x -= 1`"
         case .else:
             return "no `if` stands before this `else`"
         default:
             return nil
         }
+    }
+
+    /// The byte before `previous`, spaces apart.
+    private var before: Unicode.Scalar {
+        let byte = bytes[..<Int(previous.start)].last { $0 != 32 }
+        return Unicode.Scalar(byte ?? 0)
+    }
+
+    /// A note on an interpolated expression that goes on where it should end.
+    func noteOnInterpolation() -> String? {
+        guard let open = openInterpolation, open.line != current.line || current.kind == .end else { return nil }
+        return "the `${` stands in line \(open.line)"
     }
 
     /// A note on a lexical error.
@@ -56,7 +119,11 @@ extension Parser {
         case UInt8(ascii: "|"): return "the operator is called `or`"
         case UInt8(ascii: "#"): return "comments begin with `//`"
         case UInt8(ascii: "\""):
-            return scanner.message == "Unterminated string." ? "this string has no closing quote" : nil
+            guard scanner.message == "Unterminated string." else { return nil }
+            if let open = openInterpolation { return "the `${` in line \(open.line) may lack its `}`" }
+            return "this string has no closing quote"
+        case UInt8(ascii: "}"):
+            return scanner.message == "Unterminated string." ? "the string that goes on here has no closing quote" : nil
         case 0x80...: return noteOnCharacter(text(token).unicodeScalars.first!)
         default: return nil
         }
@@ -96,6 +163,9 @@ extension Parser {
     /// A statement that begins with a word which is nearly one of the language's.
     private func noteOnMissingSemicolon() -> String? {
         guard let word = statementWord else { return nil }
+        if current.kind == .rightParen, case .binary(.contained, _, _)? = result.tree.expressions.last {
+            return "declare the variable: `for (var \(text(word)) in …)`"
+        }
         if current.kind == .string, isWord(word, "import") { return "imports stand at the top level of a file" }
         let foreign = [
             "let": "var", "const": "var", "local": "var", "int": "var", "double": "var", "string": "var",

@@ -43,7 +43,7 @@ extension Parser {
         return statement
     }
 
-    private mutating func add(_ statement: Statement, from start: UInt32) -> StatementID {
+    mutating func add(_ statement: Statement, from start: UInt32) -> StatementID {
         result.tree.add(statement, place(from: start))
     }
 
@@ -66,7 +66,7 @@ extension Parser {
         while current.kind != .rightBrace, current.kind != .end {
             consume(.identifier, "Expect method name.")
             let name = name()
-            methods.append(function(name, name.text == "init" ? .initializer : .method))
+            methods.append(function(named: name, name.text == "init" ? .initializer : .method))
         }
         closeBrace("Expect '}' after class body.")
         scopes.closeClass()
@@ -76,36 +76,15 @@ extension Parser {
     private mutating func functionDeclaration() -> StatementID {
         let start = previous.start
         consume(.identifier, "Expect function name.")
-        let function = function(declaredName(), .function)
+        let function = function(named: declaredName(), .function)
         return add(.function(function), from: start)
     }
 
     /// `previous` as the name of what is declared here.
-    private mutating func declaredName() -> Name {
+    mutating func declaredName() -> Name {
         let name = name()
         if !scopes.declare(name.text) { failName("Already a variable with this name in this scope.") }
         return name
-    }
-
-    /// Parameters and body, which share one scope.
-    private mutating func function(_ name: Name, _ kind: OpenScopes.FunctionKind) -> FunctionID {
-        var parameters: [Name] = []
-        scopes.openFunction(kind)
-        consume(.leftParen, "Expect '(' after function name.")
-        if current.kind != .rightParen {
-            repeat {
-                if parameters.count == 255 { fail("Can't have more than 255 parameters.", at: current) }
-                consume(.identifier, "Expect parameter name.")
-                parameters.append(declaredName())
-            } while match(.comma)
-        }
-        consume(.rightParen, "Expect ')' after parameters.")
-        consume(.leftBrace, "Expect '{' before function body.")
-        let body = block()
-        scopes.closeFunction()
-        let place = place(from: name.span.start)
-        return result.tree.add(
-            Function(name: name, parameters: parameters, body: body, span: place.span, line: place.line))
     }
 
     private mutating func variableDeclaration() -> StatementID {
@@ -125,7 +104,7 @@ extension Parser {
         return add(.var(name, initializer), from: start)
     }
 
-    private mutating func block() -> [StatementID] {
+    mutating func block() -> [StatementID] {
         var statements: [StatementID] = []
         guard enter() else { return statements }
         openBrace()
@@ -157,11 +136,12 @@ extension Parser {
         if match(.for) { return forStatement(from: start) }
         if match(.if) { return ifStatement(from: start) }
         if match(.return) { return returnStatement() }
+        if isAtLoopExit() { return loopExit() }
         if match(.while) {
             consume(.leftParen, "Expect '(' after 'while'.")
             let condition = expression()
             consume(.rightParen, "Expect ')' after condition.")
-            let body = bodyStatement()
+            let body = loopBody()
             return add(.while(condition, body), from: start)
         }
         if match(.leftBrace) {
@@ -177,6 +157,33 @@ extension Parser {
     private mutating func bodyStatement() -> StatementID {
         let start = current.start
         return statement() ?? add(.block([]), from: start)
+    }
+
+    private mutating func loopBody() -> StatementID {
+        scopes.openLoop()
+        defer { scopes.closeLoop() }
+        return bodyStatement()
+    }
+
+    /// Whether `break` or `continue` stands here as a word of the language: not as a name, and not before what could only
+    /// go on with an expression.
+    private mutating func isAtLoopExit() -> Bool {
+        guard let word = (["break", "continue"] as [StaticString]).first(where: { isWord(current, $0) }) else { return false }
+        var ahead = scanner
+        let next = ahead.next()
+        switch next.kind {
+        case .leftParen, .leftBracket, .dot, .equal, .plusEqual, .minusEqual, .starEqual, .slashEqual, .percentEqual: return false
+        default: return precedence(of: next) == .none && !isName(word.description)
+        }
+    }
+
+    private mutating func loopExit() -> StatementID {
+        advance()
+        let start = previous.start
+        let word = text(previous)
+        if !scopes.isInLoop { failName("Can't use '\(word)' outside of a loop.") }
+        endStatement("Expect ';' after '\(word)'.")
+        return add(word == "break" ? .break : .continue, from: start)
     }
 
     private mutating func expressionStatement() -> StatementID {
@@ -256,7 +263,7 @@ extension Parser {
             increment = expression()
             consume(.rightParen, "Expect ')' after for clauses.")
         }
-        let body = bodyStatement()
+        let body = loopBody()
         return add(
             .for(initializer: initializer, condition: condition, increment: increment, body: body), from: start)
     }
@@ -270,7 +277,7 @@ extension Parser {
         if isWord(current, "in") { advance() } else { fail("Expect 'in' after loop variables.", at: current) }
         let iterable = expression()
         consume(.rightParen, "Expect ')' after for clauses.")
-        let body = bodyStatement()
+        let body = loopBody()
         return add(.forIn(names, iterable, body), from: start)
     }
 }

@@ -33,16 +33,24 @@ package struct Parser {
     private let checksNames: Bool
     /// Paths of the modules that can be imported.
     let modules: [String]
+    /// Names that are global before the text begins.
+    let knownGlobals: [String]
+    /// The names among the contextual words that are global, once that was asked.
+    var globalWords: Set<String>?
     var nesting = 0
     var statementDepth = 0
     var maxStatementDepth = 0
     /// Depth of each expression of the tree.
     var depths: [Int32] = []
+    /// The greatest of them in the function that is being parsed.
+    var maxDepth: Int32 = 0
     var scopes = OpenScopes()
     /// The braces of the blocks around, for notes on errors.
     var openBraces: [Token] = []
     /// The first two braces that belong together and are indented differently.
     var oddBraces: (open: Token, close: Token)?
+    /// What begins the innermost string whose interpolated expression is being parsed, or goes on with it.
+    var openInterpolation: Token?
     /// The name that the current expression statement begins with.
     var statementWord: Token?
 
@@ -52,8 +60,10 @@ package struct Parser {
     ///   - isInteractive: the semicolon at the end of the text may be missing.
     ///   - checksNames: find the errors that are not the grammar's, too. What has any of them cannot be compiled.
     ///   - modules: paths of those that can be imported.
+    ///   - globalNames: what is global before the text begins.
     package static func parse(
-        _ bytes: [UInt8], isInteractive: Bool = false, checksNames: Bool = true, modules: [String] = BuiltinModules.paths
+        _ bytes: [UInt8], isInteractive: Bool = false, checksNames: Bool = true, modules: [String] = BuiltinModules.paths,
+        globalNames: [String] = []
     ) -> ParseResult {
         if bytes.count >= Int(Int32.max) {
             return rejecting("The source text is too long.", at: 0, in: [])
@@ -64,7 +74,9 @@ package struct Parser {
         // Each level takes a byte of text at least.
         let result = DeepStack.run(depth: min(nestingLimit, bytes.count)) {
             bytes.withUnsafeBufferPointer { buffer in
-                var parser = Parser(buffer, isInteractive: isInteractive, checksNames: checksNames, modules: modules)
+                var parser = Parser(
+                    buffer, isInteractive: isInteractive, checksNames: checksNames, modules: modules,
+                    knownGlobals: globalNames)
                 parser.program()
                 return parser.result
             }
@@ -84,11 +96,15 @@ package struct Parser {
         return result
     }
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool, checksNames: Bool, modules: [String]) {
+    private init(
+        _ bytes: UnsafeBufferPointer<UInt8>, isInteractive: Bool, checksNames: Bool, modules: [String],
+        knownGlobals: [String]
+    ) {
         self.bytes = bytes
         self.isInteractive = isInteractive
         self.checksNames = checksNames
         self.modules = modules
+        self.knownGlobals = knownGlobals
         scanner = Scanner(bytes)
     }
 
@@ -98,7 +114,7 @@ package struct Parser {
             if let statement = isAtImport ? importDeclaration() : declaration() { result.tree.body.append(statement) }
         }
         result.tree.end = Place(span: current.span, line: current.line)
-        result.tree.depth = Int(depths.max() ?? 0) + maxStatementDepth
+        result.tree.depth = Int(maxDepth) + maxStatementDepth
     }
 
     // MARK: Tokens
@@ -108,7 +124,9 @@ package struct Parser {
         while true {
             current = scanner.next()
             if current.kind != .error { return }
-            fail(scanner.message, at: current, note: noteOnCharacter(current))
+            fail(scanner.message, at: current, shown: scanner.fault, note: noteOnCharacter(current))
+            current.kind = scanner.meant
+            if current.kind != .error { return }
         }
     }
 

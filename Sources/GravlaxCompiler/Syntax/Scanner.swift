@@ -7,6 +7,12 @@ package struct Scanner {
     private var line: UInt32 = 1
     /// What is wrong with the last token of kind `error`.
     package private(set) var message = ""
+    /// Where in that token.
+    package private(set) var fault = CodeSpan(start: 0, end: 0)
+    /// What that token is but for what is wrong; `error` when it is nothing.
+    package private(set) var meant = TokenKind.error
+    /// For each interpolation around, the braces that are open inside it.
+    private var openBraces: [Int] = []
 
     package init(_ bytes: UnsafeBufferPointer<UInt8>) {
         self.bytes = bytes
@@ -39,15 +45,32 @@ package struct Scanner {
         Token(kind: kind, start: UInt32(start), end: UInt32(position), line: line)
     }
 
-    private mutating func failure(_ message: String) -> Token {
+    private mutating func failure(_ message: String, at fault: Range<Int>? = nil, meant: TokenKind = .error) -> Token {
         self.message = message
+        self.meant = meant
+        let fault = fault ?? start..<position
+        self.fault = CodeSpan(start: UInt32(fault.lowerBound), end: UInt32(fault.upperBound))
         return token(.error)
     }
 
+    /// Whether the text of an interpolated expression is being scanned.
+    package var isInterpolating: Bool { !openBraces.isEmpty }
+
     private mutating func choose(_ equal: TokenKind, _ plain: TokenKind) -> Token {
-        guard byte() == UInt8(ascii: "=") else { return token(plain) }
+        choose(UInt8(ascii: "="), equal, plain)
+    }
+
+    private mutating func choose(_ second: UInt8, _ both: TokenKind, _ plain: TokenKind) -> Token {
+        guard byte() == second else { return token(plain) }
         position += 1
-        return token(equal)
+        return token(both)
+    }
+
+    private mutating func dots() -> Token {
+        guard byte() == UInt8(ascii: ".") else { return token(.dot) }
+        position += 1
+        if byte() == UInt8(ascii: ".") { return choose(UInt8(ascii: "."), .ellipsis, .dotDot) }
+        return choose(.dotDotEqual, .dotDot)
     }
 
     package mutating func next() -> Token {
@@ -59,24 +82,32 @@ package struct Scanner {
         switch first {
         case UInt8(ascii: "("): return token(.leftParen)
         case UInt8(ascii: ")"): return token(.rightParen)
-        case UInt8(ascii: "{"): return token(.leftBrace)
-        case UInt8(ascii: "}"): return token(.rightBrace)
+        case UInt8(ascii: "{"):
+            if isInterpolating { openBraces[openBraces.count - 1] += 1 }
+            return token(.leftBrace)
+        case UInt8(ascii: "}"):
+            guard isInterpolating else { return token(.rightBrace) }
+            if openBraces[openBraces.count - 1] == 0 { return string(isRest: true) }
+            openBraces[openBraces.count - 1] -= 1
+            return token(.rightBrace)
         case UInt8(ascii: "["): return token(.leftBracket)
         case UInt8(ascii: "]"): return token(.rightBracket)
         case UInt8(ascii: ","): return token(.comma)
-        case UInt8(ascii: "."): return token(.dot)
-        case UInt8(ascii: "-"): return token(.minus)
-        case UInt8(ascii: "+"): return token(.plus)
+        case UInt8(ascii: "."): return dots()
+        case UInt8(ascii: "-"): return choose(.minusEqual, .minus)
+        case UInt8(ascii: "+"): return choose(.plusEqual, .plus)
         case UInt8(ascii: ";"): return token(.semicolon)
         case UInt8(ascii: ":"): return token(.colon)
-        case UInt8(ascii: "/"): return token(.slash)
-        case UInt8(ascii: "*"): return token(.star)
-        case UInt8(ascii: "%"): return token(.percent)
+        case UInt8(ascii: "/"): return choose(.slashEqual, .slash)
+        case UInt8(ascii: "*"): return choose(.starEqual, .star)
+        case UInt8(ascii: "%"): return choose(.percentEqual, .percent)
+        case UInt8(ascii: "?"): return choose(UInt8(ascii: "?"), .questionQuestion, .question)
         case UInt8(ascii: "!"): return choose(.bangEqual, .bang)
-        case UInt8(ascii: "="): return choose(.equalEqual, .equal)
+        case UInt8(ascii: "="):
+            return byte() == UInt8(ascii: ">") ? choose(UInt8(ascii: ">"), .arrow, .equal) : choose(.equalEqual, .equal)
         case UInt8(ascii: "<"): return choose(.lessEqual, .less)
         case UInt8(ascii: ">"): return choose(.greaterEqual, .greater)
-        case UInt8(ascii: "\""): return string()
+        case UInt8(ascii: "\""): return string(isRest: false)
         case _ where Self.isDigit(first): return number()
         case _ where Self.isLetter(first):
             while Self.isLetter(byte()) || Self.isDigit(byte()) { position += 1 }
@@ -90,24 +121,52 @@ package struct Scanner {
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- 48 < 10 }
     private static func isLetter(_ byte: UInt8) -> Bool { (byte | 32) &- 97 < 26 || byte == 95 }
 
+    /// Goes on to the end of a run of digits, `_` between two of them; false, and nowhere, when there are none.
+    private mutating func digits(_ isDigit: (UInt8) -> Bool) -> Bool {
+        guard isDigit(byte()) else { return false }
+        repeat { position += 1 } while isDigit(byte()) || byte() == UInt8(ascii: "_") && isDigit(byte(1))
+        return true
+    }
+
+    /// As much as makes a number: what follows is a token of its own.
     private mutating func number() -> Token {
-        while Self.isDigit(byte()) { position += 1 }
+        position -= 1
+        if byte() == UInt8(ascii: "0"), byte(1) == UInt8(ascii: "x"), StringEscape.hexadecimal(byte(2)) != nil {
+            position += 2
+            _ = digits { StringEscape.hexadecimal($0) != nil }
+            return token(.number)
+        }
+        _ = digits(Self.isDigit)
         if byte() == UInt8(ascii: "."), Self.isDigit(byte(1)) {
             position += 1
-            while Self.isDigit(byte()) { position += 1 }
+            _ = digits(Self.isDigit)
+        }
+        if byte() | 32 == UInt8(ascii: "e") {
+            let sign = byte(1) == UInt8(ascii: "+") || byte(1) == UInt8(ascii: "-") ? 1 : 0
+            if Self.isDigit(byte(1 + sign)) {
+                position += 1 + sign
+                _ = digits(Self.isDigit)
+            }
         }
         return token(.number)
     }
 
-    private mutating func string() -> Token {
-        var badEscape = false
+    /// - Parameter isRest: it goes on after an interpolated expression.
+    private mutating func string(isRest: Bool) -> Token {
+        if isRest { openBraces.removeLast() }
+        var badEscape: Range<Int>?
         while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+            if bytes[position] == UInt8(ascii: "$"), byte(1) == UInt8(ascii: "{") {
+                position += 2
+                openBraces.append(0)
+                return part(isRest ? .stringMiddle : .stringHead, badEscape)
+            }
             if bytes[position] == UInt8(ascii: "\\") {
                 if let escape = StringEscape(at: position, in: bytes) {
                     position += escape.length
                     continue
                 }
-                badEscape = true
+                if badEscape == nil { badEscape = position..<endOfScalar(position + 1) }
                 // Not past the closing quote, unless it is what was escaped.
                 position += 1
                 if position == bytes.count { break }
@@ -117,7 +176,17 @@ package struct Scanner {
         }
         guard position < bytes.count else { return failure("Unterminated string.") }
         position += 1
-        return badEscape ? failure("Invalid escape sequence in string.") : token(.string)
+        return part(isRest ? .stringTail : .string, badEscape)
+    }
+
+    private func endOfScalar(_ start: Int) -> Int {
+        var end = min(start + 1, bytes.count)
+        while end < bytes.count, bytes[end] & 0xC0 == 0x80 { end += 1 }
+        return end
+    }
+
+    private mutating func part(_ kind: TokenKind, _ badEscape: Range<Int>?) -> Token {
+        badEscape.map { failure("Invalid escape sequence in string.", at: $0, meant: kind) } ?? token(kind)
     }
 
     private func keyword() -> TokenKind {
@@ -187,7 +256,7 @@ package struct StringEscape {
         }
     }
 
-    private static func hexadecimal(_ byte: UInt8) -> UInt32? {
+    static func hexadecimal(_ byte: UInt8) -> UInt32? {
         switch byte {
         case 48...57: UInt32(byte - 48)
         case 65...70: UInt32(byte - 55)

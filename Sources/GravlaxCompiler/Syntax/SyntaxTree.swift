@@ -40,9 +40,10 @@ package enum UnaryOperator: Sendable { case negate, not }
 package enum BinaryOperator: Sendable {
     case add, subtract, multiply, divide, modulo
     case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+    case contained, instance
 }
 
-package enum LogicalOperator: Sendable { case and, or }
+package enum LogicalOperator: Sendable { case and, or, otherwise }
 
 package enum Expression: Sendable {
     case `nil`
@@ -60,6 +61,18 @@ package enum Expression: Sendable {
     case set(ExpressionID, Name, ExpressionID)
     case index(ExpressionID, ExpressionID)
     case setIndex(ExpressionID, ExpressionID, ExpressionID)
+    /// `object.name += value` and the like, whose object is evaluated once.
+    case updateField(ExpressionID, Name, BinaryOperator, ExpressionID)
+    /// `object[index] += value` and the like, likewise.
+    case updateIndex(ExpressionID, ExpressionID, BinaryOperator, ExpressionID)
+    /// `condition ? first : second`.
+    case conditional(ExpressionID, ExpressionID, ExpressionID)
+    /// `start..end`, or `start..=end` when it is closed.
+    case range(ExpressionID, ExpressionID, isClosed: Bool)
+    /// A string in parts: literals, none of them empty, and what is interpolated.
+    case interpolation([ExpressionID])
+    /// A function without a name.
+    case function(FunctionID)
     /// The node's span is the keyword's.
     case this
     /// `super.name`: the keyword, then the method's name.
@@ -81,6 +94,8 @@ package enum Statement: Sendable {
     case forIn([Name], ExpressionID, StatementID)
     /// Path of the module, and the name it gets: a global variable.
     case `import`(String, Name)
+    case `break`
+    case `continue`
     /// The keyword (for errors), and the value.
     case `return`(Name, ExpressionID?)
     case function(FunctionID)
@@ -88,19 +103,36 @@ package enum Statement: Sendable {
     case `class`(Name, superclass: Name?, methods: [FunctionID])
 }
 
-/// A function or method declaration.
+/// A function or method.
 package struct Function: Sendable {
+    /// Without text, and in the place of `fun`, when the function has none.
     package let name: Name
     package let parameters: [Name]
+    /// What the last parameters (those before the rest parameter) are without an argument.
+    package let defaults: [ExpressionID]
+    /// Whether the last parameter takes a list of the arguments beyond the others.
+    package let hasRest: Bool
     package let body: [StatementID]
     /// From the name to the closing brace.
     package let span: CodeSpan
     /// Line of the closing brace.
     package let line: UInt32
 
-    package init(name: Name, parameters: [Name], body: [StatementID], span: CodeSpan, line: UInt32) {
-        (self.name, self.parameters, self.body) = (name, parameters, body)
-        (self.span, self.line) = (span, line)
+    package init(
+        name: Name, parameters: [Name], defaults: [ExpressionID] = [], hasRest: Bool = false, body: [StatementID],
+        span: CodeSpan, line: UInt32
+    ) {
+        (self.name, self.parameters, self.defaults, self.hasRest) = (name, parameters, defaults, hasRest)
+        (self.body, self.span, self.line) = (body, span, line)
+    }
+
+    /// How many parameters take one argument each.
+    package var positionalCount: Int { parameters.count - (hasRest ? 1 : 0) }
+    /// The fewest arguments that a call may have.
+    package var requiredCount: Int { positionalCount - defaults.count }
+    /// The default value of the parameter at a position, if it has one.
+    package func defaultValue(at position: Int) -> ExpressionID? {
+        position >= requiredCount && position < positionalCount ? defaults[position - requiredCount] : nil
     }
 }
 

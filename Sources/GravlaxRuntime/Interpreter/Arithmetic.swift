@@ -55,7 +55,7 @@ enum Arithmetic {
         Value(number: Double(bitPattern: left).truncatingRemainder(dividingBy: Double(bitPattern: right))).bits
     }
 
-    /// `==`: numbers as IEEE 754 says, strings by their text, everything else by identity.
+    /// `==`: numbers as IEEE 754 says, strings by their text, ranges by their bounds, everything else by identity.
     @inline(__always) static func areEqual(_ left: UInt64, _ right: UInt64) -> Bool {
         if left < Value.firstTag, right < Value.firstTag {
             return Double(bitPattern: left) == Double(bitPattern: right)
@@ -63,13 +63,21 @@ enum Arithmetic {
         if left == right { return true }
         // Only objects can be equal without being identical.
         guard left >> 48 == 0xFFFC, right >> 48 == 0xFFFC else { return false }
-        return stringsAreEqual(left, right)
+        return objectsAreEqual(left, right)
     }
 
-    @inline(never) private static func stringsAreEqual(_ left: UInt64, _ right: UInt64) -> Bool {
+    @inline(never) private static func objectsAreEqual(_ left: UInt64, _ right: UInt64) -> Bool {
         let leftValue = Value(bits: left)
         let rightValue = Value(bits: right)
-        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else { return false }
+        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else {
+            return rangesAreEqual(leftValue, rightValue)
+        }
         return StringObject.areEqual(leftValue.words, rightValue.words)
+    }
+
+    /// Whether both are ranges, and written alike.
+    @inline(never) static func rangesAreEqual(_ left: Value, _ right: Value) -> Bool {
+        guard let left = left.object(.range), let right = right.object(.range) else { return false }
+        return RangeObject.bounds(left) == RangeObject.bounds(right)
     }
 }

@@ -176,6 +176,18 @@ extension Machine {
             case .nek:
                 at.base[i.a] = Value(!Arithmetic.areEqual(at.base[i.b], at.constants[i.c])).bits
                 break compared
+            case .contains:
+                if _slowPath(!contains(at.frame, at.pc + 1, i)) { return false }
+                break done
+            case .isa:
+                if _slowPath(!isInstance(at.frame, at.pc + 1, i)) { return false }
+                break done
+            case .tostring:
+                if Value(bits: at.base[i.a]).isObject, !convertToText(at.frame, at.pc + 1, i) { return false }
+                break done
+            case .concat:
+                if _slowPath(!concatenate(at.frame, at.pc + 1, i)) { return false }
+                break done
             case .lt:
                 let (left, right) = (at.base[i.b], at.base[i.c])
                 guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
@@ -281,6 +293,9 @@ extension Machine {
             case .jnek:
                 if !Arithmetic.areEqual(at.base[i.a], at.constants[i.b]) { at.pc += i.jump }
                 break compared
+            case .jgiven:
+                if at.base[i.a] != Value.undefinedBits { at.pc += i.jump }
+                break done
             case .loop:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 at.pc += i.sbx
@@ -477,6 +492,15 @@ extension Machine {
                     break accessed
                 }
                 if _slowPath(!setIndex(at.frame, at.pc + 1, i)) { return false }
+                break done
+            case .range:
+                if _slowPath(!newRange(at.frame, at.pc + 1, i, isClosed: false)) { return false }
+                break done
+            case .rangeclosed:
+                if _slowPath(!newRange(at.frame, at.pc + 1, i, isClosed: true)) { return false }
+                break done
+            case .rangecheck:
+                if _slowPath(!checkRange(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .iterprep:
                 if _slowPath(!prepareIteration(at.frame, at.pc + 1, i)) { return false }

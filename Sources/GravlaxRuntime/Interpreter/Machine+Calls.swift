@@ -37,7 +37,7 @@ extension Machine {
     /// note on the error looks there.
     private func accepts(_ callee: Value, _ argumentCount: Int) -> Bool {
         switch callee.kind {
-        case .closure: return checkArity(ClosureObject.prototype(callee.words).pointee.arity, argumentCount)
+        case .closure: return checkArguments(ClosureObject.prototype(callee.words), argumentCount)
         case .boundMethod: return accepts(Value(bits: callee.words[BoundMethodObject.method]), argumentCount)
         case .classObject:
             let initializer = Value(bits: callee.words[ClassObject.initializer])
@@ -51,9 +51,43 @@ extension Machine {
         _ frame: FramePointer, _ closure: ObjectWords, window: Int, argumentCount: Int
     ) -> FramePointer? {
         let prototype = ClosureObject.prototype(closure)
-        guard checkArity(prototype.pointee.arity, argumentCount) else { return nil }
-        return pushFrame(
-            frame, base: frame.pointee.base + window, closure: Value(object: closure).bits, prototype)
+        let base = frame.pointee.base + window
+        if prototype.pointee.arity == argumentCount {
+            return pushFrame(frame, base: base, closure: Value(object: closure).bits, prototype)
+        }
+        guard checkArguments(prototype, argumentCount) else { return nil }
+        let positionalCount = prototype.pointee.positionalCount
+        if prototype.pointee.hasRest {
+            let extra = max(argumentCount - positionalCount, 0)
+            guard let list = makeList(base + 1 + positionalCount, count: extra) else { return nil }
+            temporaries[1] = list.bits
+        }
+        defer { temporaries[1] = 0 }
+        guard let callee = pushFrame(frame, base: base, closure: Value(object: closure).bits, prototype) else { return nil }
+        let first = callee.pointee.base + 1
+        if argumentCount < positionalCount {
+            for index in argumentCount..<positionalCount { first[index] = Value.undefinedBits }
+        }
+        if prototype.pointee.hasRest { first[positionalCount] = temporaries[1] }
+        return callee
+    }
+
+    /// A list of the arguments that stand in registers from `first` on.
+    private func makeList(_ first: UnsafeMutablePointer<UInt64>, count: Int) -> Value? {
+        guard let list = makeList(capacity: count) else { return nil }
+        if count > 0 { mutator.bulkStore(from: first, to: ListObject.elements(list.words), count: count) }
+        ListObject.setCount(count, list.words)
+        return list
+    }
+
+    private func checkArguments(_ prototype: UnsafeMutablePointer<PrototypeRecord>, _ argumentCount: Int) -> Bool {
+        if prototype.pointee.accepts(argumentCount: argumentCount) { return true }
+        let (fewest, most) = (prototype.pointee.requiredCount, prototype.pointee.positionalCount)
+        if prototype.pointee.hasRest {
+            return fail("Expected at least \(fewest) \(fewest == 1 ? "argument" : "arguments") but got \(argumentCount).")
+        }
+        return fewest == most
+            ? checkArity(most, argumentCount) : fail("Expected \(fewest) to \(most) arguments but got \(argumentCount).")
     }
 
     private func checkArity(_ arity: Int, _ argumentCount: Int) -> Bool {
@@ -141,7 +175,7 @@ extension Machine {
 
     private func noMethods(_ receiver: Value, _ symbol: Int32) -> FramePointer? {
         switch receiver.kind {
-        case .list, .map, .weakReference, .weakMap: _ = fail("Undefined property '\(symbols.name(symbol))'.")
+        case .list, .map, .weakReference, .weakMap, .range: _ = fail("Undefined property '\(symbols.name(symbol))'.")
         case .module: _ = noMember(symbol, receiver)
         default: _ = fail("Only instances have methods.")
         }

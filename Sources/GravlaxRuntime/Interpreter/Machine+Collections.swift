@@ -34,6 +34,7 @@ extension Machine {
         let key = Value(bits: base[i.c])
         switch container.kind {
         case .list:
+            if let range = key.object(.range) { return slice(frame, i, list: container.words, RangeObject.bounds(range)) }
             guard let index = checkedIndex(key, count: ListObject.count(container.words), "List", "element") else {
                 return false
             }
@@ -41,6 +42,7 @@ extension Machine {
         case .map:
             base[i.a] = mapValue(container.words, key)?.bits ?? Value.nilBits
         case .longString, .shortString:
+            if let range = key.object(.range) { return slice(frame, i, string: container.words, RangeObject.bounds(range)) }
             let count = StringObject.scalarCount(container.words)
             guard let index = checkedIndex(key, count: count, "String", "character") else { return false }
             guard let character = character(at: scalarOffset(container.words, index), of: container.words) else {
@@ -60,6 +62,7 @@ extension Machine {
         let key = Value(bits: base[i.b])
         switch container.kind {
         case .list:
+            if key.kind == .range { return fail("Slices cannot be assigned to.") }
             guard let index = checkedIndex(key, count: ListObject.count(container.words), "List", "element") else {
                 return false
             }
@@ -73,7 +76,11 @@ extension Machine {
     }
 
     /// The place that `key` means among `count`, negative ones counted from the end; `nil` is an error, which names both.
-    private func checkedIndex(_ key: Value, count: Int, _ container: String, _ element: String) -> Int? {
+    ///
+    /// - Parameter includingEnd: `count` itself is allowed, too.
+    func checkedIndex(
+        _ key: Value, count: Int, includingEnd: Bool = false, _ container: String, _ element: String
+    ) -> Int? {
         guard key.isNumber else {
             _ = fail("\(container) index must be a number.")
             return nil
@@ -84,7 +91,7 @@ extension Machine {
             return nil
         }
         let position = number < 0 ? number + Double(count) : number
-        guard position >= 0, position < Double(count) else {
+        guard position >= 0, position < Double(count) || includingEnd && position == Double(count) else {
             let elements = count == 1 ? "1 \(element)" : "\(count) \(element)s"
             _ = fail(
                 "\(container) index \(NumberFormatting.text(number)) out of range: the \(container.lowercased()) has \(elements).")
@@ -93,7 +100,7 @@ extension Machine {
         return Int(position)
     }
 
-    private func scalarOffset(_ string: ObjectWords, _ index: Int) -> Int {
+    func scalarOffset(_ string: ObjectWords, _ index: Int) -> Int {
         if StringObject.isASCII(string) { return index }
         let text = StringObject.bytes(string)
         var offset = 0
@@ -124,7 +131,8 @@ extension Machine {
     }
 
     // The two registers of state hold plain integers, which the collector takes for numbers and leaves alone: the
-    // position of the next element, and what must not have changed (a list's count, a map's version).
+    // position of the next element, and what must not have changed (a list's count, a map's version). For a range they are
+    // numbers: the next one, and how many came before.
 
     @inline(never) func prepareIteration(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
         enter(frame, pc)
@@ -134,7 +142,13 @@ extension Machine {
         case .list: guarded = UInt64(ListObject.count(iterable.words))
         case .map: guarded = MapObject.version(iterable.words)
         case .longString, .shortString: guarded = 0
-        default: return fail("Only lists, maps and strings can be iterated over.")
+        case .range:
+            let bounds = RangeObject.bounds(iterable.words)
+            guard bounds.isCountable else { return fail("The range is too large to be counted through.") }
+            frame.pointee.base[i.a + 1] = Value(number: bounds.start).bits
+            frame.pointee.base[i.a + 2] = 0
+            return true
+        default: return fail("Only lists, maps, strings and ranges can be iterated over.")
         }
         frame.pointee.base[i.a + 1] = 0
         frame.pointee.base[i.a + 2] = guarded
@@ -147,6 +161,7 @@ extension Machine {
         enter(frame, pc)
         let state = frame.pointee.base + i.a
         let iterable = Value(bits: state[0])
+        if let range = iterable.object(.range) { return nextNumber(of: RangeObject.bounds(range), state, i) }
         let position = Int(state[1])
         let element: UInt64
         var second: UInt64?
@@ -187,6 +202,18 @@ extension Machine {
             state[3] = Value(unchecked: Double(position)).bits
             state[4] = element
         }
+        return .element
+    }
+
+    private func nextNumber(
+        of bounds: RangeBounds, _ state: UnsafeMutablePointer<UInt64>, _ i: Operands
+    ) -> IterationStep {
+        let number = Double(bitPattern: state[1])
+        guard bounds.contains(number) else { return .end }
+        state[1] = (number + 1).bitPattern
+        if i.b == 2 { state[3] = state[2] }
+        state[2 + i.b] = number.bitPattern
+        state[2] = (Double(bitPattern: state[2]) + 1).bitPattern
         return .element
     }
 

@@ -88,9 +88,13 @@ extension Machine {
             frame.pointee.base[i.a] = Value(unchecked: Double(count)).bits
             return true
         }
+        if let range = receiver.object(.range), let bound = rangeProperty(symbol, of: RangeObject.bounds(range)) {
+            frame.pointee.base[i.a] = Value(number: bound).bits
+            return true
+        }
         guard let builtin = Builtin.method(symbol, of: receiver) else {
             switch receiver.kind {
-            case .list, .map, .weakReference, .weakMap: return fail("Undefined property '\(symbols.name(symbol))'.")
+            case .list, .map, .weakReference, .weakMap, .range: return fail("Undefined property '\(symbols.name(symbol))'.")
             case .module: return noMember(symbol, receiver)
             default: return fail("Only instances have properties.")
             }

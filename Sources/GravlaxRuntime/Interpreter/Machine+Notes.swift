@@ -31,6 +31,11 @@ extension Machine {
             return noteOnIndex(message, of: first, by: Value(bits: base[instruction.b]))
         case .iterprep:
             return "this is \(kindName(first))"
+        case .contains, .isa:
+            let culprit = message.hasPrefix("Left") ? instruction.b : instruction.c
+            return "it is \(kindName(Value(bits: base[culprit])))"
+        case .range, .rangeclosed, .rangecheck:
+            return message.hasSuffix("numbers.") ? noteOnOperands(of: instruction, base) : nil
         case .inherit:
             return "it is \(kindName(Value(bits: base[instruction.b])))"
         default:
@@ -100,6 +105,8 @@ extension Machine {
             return Builtin.names(of: value.kind)
         case .longString, .shortString:
             return ["count"]
+        case .range:
+            return ["start", "end", "count"]
         default:
             return []
         }
@@ -146,6 +153,7 @@ extension Machine {
         case .module: return "a module"
         case .weakReference: return "a weak reference"
         case .weakMap: return "a weak map"
+        case .range: return "a range"
         case .cell, .buffer: return "a value"
         }
     }

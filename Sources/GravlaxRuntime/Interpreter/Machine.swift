@@ -34,6 +34,8 @@ final class Machine: RootSource {
     /// no memory.
     var failure: Failure?
     let initializerSymbol: Int32
+    let startSymbol: Int32
+    let endSymbol: Int32
 
     let cellLayout = CellObject.layout
     let boundMethodLayout = BoundMethodObject.layout
@@ -80,6 +82,8 @@ final class Machine: RootSource {
         state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: 64))
         for member in Builtin.members { _ = symbols.intern(member.name) }
         initializerSymbol = symbols.intern("init")
+        startSymbol = symbols.intern("start")
+        endSymbol = symbols.intern("end")
         roots.machine = self
         extendGlobals(to: Builtin.globals.map(\.name))
         for (slot, builtin) in Builtin.globals.enumerated() {

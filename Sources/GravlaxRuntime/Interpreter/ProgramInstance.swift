@@ -8,7 +8,12 @@ struct PrototypeRecord {
     var constants: UnsafeMutablePointer<UInt64>
     /// One `InlineCache` a site.
     var caches: UnsafeMutablePointer<UInt64>
+    /// The count of arguments that is right as it is: that of the parameters; none when there is a rest parameter.
     var arity: Int
+    /// The fewest arguments, and the most that have parameters of their own.
+    var requiredCount: Int
+    var positionalCount: Int
+    var hasRest: Bool
     var registerCount: Int
     /// Live registers before each instruction.
     var live: UnsafePointer<UInt16>
@@ -25,6 +30,10 @@ struct PrototypeRecord {
     var closureLayout: ObjectLayout
     var programNumber: Int
     var functionNumber: Int
+
+    func accepts(argumentCount: Int) -> Bool {
+        argumentCount >= requiredCount && (hasRest || argumentCount <= positionalCount)
+    }
 }
 
 /// A program in an interpreter: constants, symbols and caches of its own around the shared, immutable code.
@@ -53,7 +62,9 @@ final class ProgramInstance {
             (functions + index).initialize(
                 to: PrototypeRecord(
                     code: UnsafePointer(copy(function.code)), constants: constants,
-                    caches: copy([UInt64](repeating: 0, count: function.siteCount)), arity: function.arity,
+                    caches: copy([UInt64](repeating: 0, count: function.siteCount)), arity: function.hasRest ? -1 : function.arity,
+                    requiredCount: function.requiredCount, positionalCount: function.positionalCount,
+                    hasRest: function.hasRest,
                     registerCount: function.registerCount, live: UnsafePointer(copy(function.live)),
                     siteSymbols: UnsafePointer(siteSymbols), symbols: UnsafePointer(symbols), functions: functions,
                     captures: UnsafePointer(captures), captureCount: function.captures.count,

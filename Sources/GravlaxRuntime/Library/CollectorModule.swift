@@ -43,7 +43,7 @@ extension Machine {
     /// Whether `callee` can be called with that many arguments.
     func takes(_ callee: Value, argumentCount: Int) -> Bool {
         switch callee.kind {
-        case .closure: return ClosureObject.prototype(callee.words).pointee.arity == argumentCount
+        case .closure: return ClosureObject.prototype(callee.words).pointee.accepts(argumentCount: argumentCount)
         case .boundMethod:
             return takes(Value(bits: callee.words[BoundMethodObject.method]), argumentCount: argumentCount)
         case .classObject:

@@ -108,6 +108,7 @@ extension Machine {
             var path = ModuleObject.path(value.words)
             path.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
             put(">")
+        case .range: RangeObject.write(value.words, emit)
         case .weakReference: put("<weak reference>")
         case .weakMap: put("<weak map>")
         case .list, .map, .cell, .buffer: put("nil")
@@ -117,7 +118,7 @@ extension Machine {
     private func writeFunction(_ closure: ObjectWords, _ emit: (UnsafeRawBufferPointer) -> Void) {
         let record = ClosureObject.prototype(closure)
         let function = programs[record.pointee.programNumber].program.functions[record.pointee.functionNumber]
-        var text = function.kind == .script ? "<script>" : "<fn \(function.name ?? "")>"
+        var text = function.kind == .script ? "<script>" : function.name.map { "<fn \($0)>" } ?? "<fn>"
         text.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
     }
 

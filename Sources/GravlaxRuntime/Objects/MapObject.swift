@@ -11,7 +11,8 @@ import GravlaxHeap
 ///               the key's hash. A removed entry's slot stays until the next rebuild.
 ///
 /// The version changes with each insertion and removal, which is how a loop over the map notices them.
-/// Numbers, strings, booleans and nil are keys by value (-0 is 0, NaN equals itself here), everything else by identity.
+/// Numbers, strings, booleans, nil and ranges are keys by value (-0 is 0, NaN equals itself here), everything else by
+/// identity.
 enum MapObject {
     static var layout: ObjectLayout { ObjectLayout(headerWords: 2, slotCount: 2) }
     static let linearLimit = 8
@@ -43,14 +44,18 @@ enum MapObject {
 
     @inline(__always) static func hash(_ key: UInt64) -> UInt32 {
         let value = Value(bits: key)
-        return StringObject.isString(value) ? StringObject.hash(value.words) : Hashing.mix(key)
+        if StringObject.isString(value) { return StringObject.hash(value.words) }
+        if let range = value.object(.range) { return RangeObject.hash(range) }
+        return Hashing.mix(key)
     }
 
     @inline(__always) static func areEqual(_ left: UInt64, _ right: UInt64) -> Bool {
         if left == right { return true }
         let leftValue = Value(bits: left)
         let rightValue = Value(bits: right)
-        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else { return false }
+        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else {
+            return Arithmetic.rangesAreEqual(leftValue, rightValue)
+        }
         return StringObject.areEqual(leftValue.words, rightValue.words)
     }
 

@@ -20,6 +20,7 @@ package enum ObjectKind: UInt8, Sendable {
     case module
     case weakReference
     case weakMap
+    case range
 }
 
 /// The words of an object or buffer. Nothing moves, so an address is good until the next safepoint, and after it when a

@@ -21,6 +21,8 @@ import Testing
         ">=", "a", "b", "in", "init", "m", "\"s\"", "\"\\n\"", "\"", "\"\\q\"", "0", "1", "2.5", "and", "class", "else",
         "false", "for", "fun", "if", "nil", "or", "print", "return", "super", "this", "true", "var", "while", "\n", "é",
         "@", "\0", "// c", "class A < B {", "fun f(a) {", "for (var i = 0; i < 3; i = i + 1)", "for (var k, v in a)",
+        "+=", "?", "??", "..", "..=", "...", "=>", "\"${", "}${", "}\"", "1e3", "0xf", "is", "break", "continue", "fun (a) =>",
+        "fun () {", "fun f(a, b = 1, ...c) {", "for (var i in 0..3)", "\"${a}\"",
         "import", "as", "import \"std/gc\" as a;", "import \"std/gc\"",
     ]
 

@@ -67,12 +67,15 @@ import Testing
         mutating func derive(_ rule: Rule, fuel: Int) {
             switch rule {
             case .text(let text): output.append(text)
-            case .token("NUMBER"): output.append(["0", "1.5", "123456789012345678901"][random(3)])
+            case .token("NUMBER"): output.append(["0", "1.5", "123456789012345678901", "1_0e-3", "0xF"][random(5)])
             case .token("STRING"): output.append(["\"\"", "\"std/gc\"", "\"\\n\\u{1F41F}\""][random(3)])
-            case .token: output.append(["a", "in", "import", "as"][random(4)])
+            case .token("STRINGHEAD"): output.append(["\"${", "\"a\\$${"][random(2)])
+            case .token("STRINGMIDDLE"): output.append(["}${", "} $ {${"][random(2)])
+            case .token("STRINGTAIL"): output.append(["}\"", "} }\""][random(2)])
+            case .token: output.append(["a", "in", "import", "as", "is"][random(5)])
             case .rule(let name):
                 // Out of fuel, the shortest text of the rule ends the derivation.
-                let short = ["declaration": "a ;", "statement": "a ;", "expression": "a", "unary": "a", "or": "a"]
+                let short = ["declaration": "a ;", "statement": "a ;", "expression": "a", "unary": "a", "or": "a", "conditional": "a", "range": "a"]
                 if fuel <= 0, let text = short[name] { output.append(text) } else { deriveRule(name, fuel: fuel - 1) }
             case .sequence(let parts): for part in parts { derive(part, fuel: fuel) }
             case .choice(let options): derive(options[random(options.count)], fuel: fuel)
@@ -81,14 +84,54 @@ import Testing
             }
         }
 
-        /// Replaces an expression statement that would begin with a map, as the grammar's remark demands.
+        private func endOfParameters(from start: Int) -> Int {
+            var depth = 0
+            var index = start
+            repeat {
+                if output[index] == "(" { depth += 1 }
+                if output[index] == ")" { depth -= 1 }
+                index += 1
+            } while depth > 0
+            return index
+        }
+
+        /// Gives each parameter after one with a default a default, too.
+        private mutating func sortParameters(from start: Int) {
+            var depth = 0
+            var index = start
+            var hasDefault = false
+            while index < output.count {
+                switch output[index] {
+                case "(", "[", "{", "\"${", "\"a\\$${": depth += 1
+                case ")", "]", "}", "}\"", "} }\"": depth -= 1
+                case "=" where depth == 0: hasDefault = true
+                case "...": return
+                default:
+                    let follows = index + 1 < output.count ? output[index + 1] : ""
+                    let begins = index == start || output[index - 1] == ","
+                    if depth == 0, hasDefault, begins, follows == "," || follows == ")" {
+                        output.insert(contentsOf: ["=", "a"], at: index + 1)
+                    }
+                }
+                if depth < 0 { return }
+                index += 1
+            }
+        }
+
+        /// Replaces what the grammar's remarks exclude: an expression statement that would begin with a map or a function,
+        /// parameters out of order, and something after an arrow function.
         private mutating func deriveRule(_ name: String, fuel: Int) {
             let start = output.count
             uses[name, default: 0] += 1
             derive(rules[name]!, fuel: fuel)
-            if name == "expressionStatement", output[start] == "{" {
+            if name == "expressionStatement", output[start] == "{" || output[start] == "fun" {
                 output.replaceSubrange(start..., with: ["a", ";"])
             }
+            if name == "anonymousFunction", output[endOfParameters(from: start + 1)] == "=>" {
+                output.insert("(", at: start)
+                output.append(")")
+            }
+            if name == "parameters" { sortParameters(from: start + 1) }
         }
     }
 
@@ -134,11 +177,11 @@ import Testing
         }
     }
 
-    private static let contextualWords = ["in", "import", "as"]
+    private static let contextualWords = ["in", "is", "import", "as", "break", "continue"]
 
     /// Each text in quotes is a token of its own, and there are no other kinds of tokens.
     @Test func textsOfTheGrammarAreTheTokens() throws {
-        var kinds: Set<TokenKind> = [.identifier, .number, .string]
+        var kinds: Set<TokenKind> = [.identifier, .number, .string, .stringHead, .stringMiddle, .stringTail]
         for text in Set(try Self.read().values.flatMap(Self.texts)) where !Self.contextualWords.contains(text) {
             let scanned = Self.scan(text)
             #expect(scanned.count == 1 && !kinds.contains(scanned[0]) && scanned[0] != .error, "\(text)")
@@ -152,7 +195,21 @@ import Testing
     @Test(arguments: [
         ("a _ _1 aZ9 for_ fory", [.identifier, .identifier, .identifier, .identifier, .identifier, .identifier]),
         ("é", [.error]), ("1a", [.number, .identifier]), ("12 1.5 0.0", [.number, .number, .number]),
-        ("1.", [.number, .dot]), (".5", [.dot, .number]), ("1.5.2", [.number, .dot, .number]), ("1..2", [.number, .dot, .dot, .number]),
+        ("1e9 1.5E-3 2e+7 1_0.0_1e1_0 0xfF_0", [.number, .number, .number, .number, .number]),
+        ("1e", [.number, .identifier]), ("1e+", [.number, .identifier, .plus]), ("1__0", [.number, .identifier]),
+        ("1_", [.number, .identifier]), ("0x", [.number, .identifier]), ("0xg", [.number, .identifier]),
+        ("0x_1", [.number, .identifier]), ("0x1.5", [.number, .dot, .number]), ("1_.5", [.number, .identifier, .dot, .number]),
+        ("1...=2", [.number, .ellipsis, .equal, .number]), ("1.0..=2", [.number, .dotDotEqual, .number]),
+        ("+= -= *= /= %= => ? ?? ???", [
+            .plusEqual, .minusEqual, .starEqual, .slashEqual, .percentEqual, .arrow, .question, .questionQuestion,
+            .questionQuestion, .question,
+        ]),
+        ("\"${a}\"", [.stringHead, .identifier, .stringTail]), ("\"$a $\"", [.string]), ("\"\\${\"", [.string]),
+        ("\"a${{}}b${\"${1}\"}c\" }", [
+            .stringHead, .leftBrace, .rightBrace, .stringMiddle, .stringHead, .number, .stringTail, .stringTail, .rightBrace,
+        ]),
+        ("\"${", [.stringHead]), ("\"${1", [.stringHead, .number]), ("\"${1}", [.stringHead, .number, .error]),
+        ("1.", [.number, .dot]), (".5", [.dot, .number]), ("1.5.2", [.number, .dot, .number]), ("1..2", [.number, .dotDot, .number]),
         ("-1", [.minus, .number]), ("// a\r\n\t1 // b", [.number]), ("1//", [.number]), ("/ /", [.slash, .slash]),
         ("\"\" \"a\nb\" \"é🐟\"", [.string, .string, .string]), ("\"a", [.error]), ("\"\\\"\"", [.string]),
         (#""\n\r\t\0\"\\\$" "\u{1F41F}" "\u{0}""#, [.string, .string, .string]),
@@ -165,11 +222,11 @@ import Testing
 
     @Test func rulesAreFunctionsOfTheParser() throws {
         let folder = Self.root.appendingPathComponent("Sources/GravlaxCompiler/Syntax")
-        let source = try ["Parser.swift", "Parser+Statements.swift", "Parser+Expressions.swift"].map {
+        let source = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("Parser") }.map {
             try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)
         }.joined()
         // The levels of binary operators are one function and a table of precedences.
-        let levels = ["or", "and", "equality", "comparison", "term", "factor", "unary", "call"]
+        let levels = ["conditional", "alternative", "range", "or", "and", "equality", "comparison", "term", "factor", "unary", "call"]
         let precedences = source.split(separator: "\n").first { $0.contains("case none, assignment") } ?? ""
         for name in try Self.read().keys where name != "target" {
             if levels.contains(name) {

@@ -101,7 +101,7 @@ import Testing
         (Instruction(.getfield, a: 1, b: 2, c: 0), "Only instances have properties."),
         (Instruction(.setfield, a: 1, b: 2, c: 0), "Only instances have fields."),
         (Instruction(.invoke, a: 1, b: 0, c: 0), "Only instances have methods."),
-        (Instruction(.iterprep, a: 1, b: 1), "Only lists, maps and strings can be iterated over."),
+        (Instruction(.iterprep, a: 1, b: 1), "Only lists, maps, strings and ranges can be iterated over."),
     ])
     func errors(instruction: Instruction, message: String) throws {
         let script = HandMadeFunction(
