@@ -9,7 +9,10 @@ struct ScriptSuite {
     static let examples = Subject.scripts(in: "Examples").filter { !$0.hasPrefix("Examples/benchmarks/") }
     /// What is worth repeating with the collector at its most hostile.
     static let collectorScripts = (scripts + examples).filter { path in
-        ["gc", "closure", "class", "string", "list", "map", "inheritance", "module", "finalizer", "weak"].contains {
+        [
+            "gc", "closure", "class", "string", "list", "map", "inheritance", "module", "finalizer", "weak", "interpolation",
+            "range", "slice", "function_expression", "default_parameter", "rest_parameter", "compound_assignment",
+        ].contains {
             path.hasPrefix("Tests/Scripts/\($0)/")
         } || path.hasPrefix("Examples/")
     }

@@ -86,8 +86,9 @@ extension Parser {
         consume(.identifier, "Expect parameter name.")
         parameters.names.append(declaredName())
         parameters.hasRest = true
-        if current.kind == .equal {
-            fail("A rest parameter can't have a default.", at: current, note: "without arguments it is an empty list")
+        if match(.equal) {
+            fail("A rest parameter can't have a default.", at: previous, note: "without arguments it is an empty list")
+            _ = expression()
         }
     }
 }
