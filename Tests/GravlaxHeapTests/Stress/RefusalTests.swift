@@ -7,6 +7,7 @@ import Testing
     private static let configuration = {
         var configuration = HeapConfiguration(encoding: .tagged)
         configuration.backgroundSweepers = 0
+        configuration.markWorkers = 0
         // Calls are counted, and heaps checked while they run.
         configuration.scavengesInBackground = false
         configuration.preparesMemory = false
@@ -37,6 +38,12 @@ import Testing
                 for _ in 0..<120 {
                     mutator.step(&generator)
                     if mutator.mutator.pollRequested { mutator.mutator.safepoint() }
+                }
+                // A cycle of small steps, the program between them.
+                _ = mutator.mutator.beginCycle()
+                for _ in 0..<60 {
+                    mutator.step(&generator)
+                    _ = mutator.mutator.step(20)
                 }
                 // Two arenas at once, and a stack of many pages.
                 if round < 2 { _ = mutator.mutator.allocateNoScan(byteCount: (66 + 64 * round) << 20) }
