@@ -3,6 +3,11 @@
 #define GRAVLAX_SHIMS_H
 
 #include <stdint.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 #include <sys/syscall.h>
 
 /// Asks the processor to bring the cache line at `address` closer, for reading.
@@ -20,8 +25,18 @@ static inline __attribute__((always_inline)) void gravlax_spin_hint(void) {
 }
 
 /// `number` without its fraction: one instruction, without the range check of Swift's conversion.
-/// Undefined unless |number| < 2^63.
-static inline __attribute__((always_inline)) int64_t gravlax_truncate(double number) { return (int64_t)number; }
+/// Outside of the range of the result, and for a NaN, it is some integer that is not `number`, but that -2^63 may be given
+/// for itself.
+static inline __attribute__((always_inline)) int64_t gravlax_truncate(double number) {
+#if defined(__x86_64__)
+    // Not the conversion of C, which is undefined out of range: the optimiser may rely on that.
+    return _mm_cvttsd_si64(_mm_set_sd(number));
+#elif defined(__aarch64__)
+    return vcvtd_s64_f64(number);
+#else
+    return number > -0x1p63 && number < 0x1p63 ? (int64_t)number : INT64_MIN;
+#endif
+}
 
 long syscall(long number, ...);
 

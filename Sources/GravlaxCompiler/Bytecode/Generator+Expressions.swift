@@ -270,7 +270,10 @@ extension Generator {
             let value = folded[Int(id.index)]
             return isEquality ? value.constant : value.number.map { .number($0) }
         }
-        if let withConstant, let value = constant(right) {
+        if let (cheaper, operandC) = cheaperOperation(operation, folded[Int(right.index)].number) {
+            let register = operand(left)
+            emit(cheaper, a: destination(target, base), b: register, c: operandC, at: place)
+        } else if let withConstant, let value = constant(right) {
             let register = operand(left)
             emit(withConstant, a: destination(target, base), b: register, c: builder.constant(value), at: place)
         } else if commutes, let withConstant, let value = constant(left) {
@@ -282,6 +285,23 @@ extension Generator {
             emit(plain, a: destination(target, base), b: swaps ? second : first, c: swaps ? first : second, at: place)
         }
         finish(target, base)
+    }
+
+    /// A division by a constant that another operation does with the same result: by a power of two the multiplication with
+    /// its inverse, which is exact; a remainder by a small integer that stands in the instruction.
+    private mutating func cheaperOperation(_ operation: BinaryOperator, _ right: Double?) -> (Opcode, c: Int)? {
+        guard let right else { return nil }
+        switch operation {
+        case .divide:
+            let inverse = 1 / right
+            guard right.isNormal, inverse.isNormal, right.significand == 1 else { return nil }
+            return (.mulk, builder.constant(.number(inverse)))
+        case .modulo:
+            guard right >= 1, right < 0x1p24, right == right.rounded(.towardZero) else { return nil }
+            return (.modi, Int(right))
+        default:
+            return nil
+        }
     }
 
     // MARK: Calls; the result is pushed

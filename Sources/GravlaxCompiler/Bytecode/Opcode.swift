@@ -65,6 +65,8 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     case divk
     /// R[A] = R[B] % K[C], a number
     case modk
+    /// R[A] = R[B] % C, a positive integer
+    case modi
     /// R[A] = -R[B]
     case neg
     /// R[A] = !R[B]
@@ -229,7 +231,7 @@ package enum Operand: Sendable, Equatable {
     case constant
     /// Index of a constant that is a number.
     case number
-    /// A count of registers, arguments, elements or loop variables.
+    /// A count of registers, arguments, elements or loop variables, or another integer that is not negative.
     case count
     /// A signed integer, the value itself.
     case integer
@@ -306,6 +308,7 @@ extension Opcode {
         case .mulk: .init("mulk", .abc, .write, .read, .number)
         case .divk: .init("divk", .abc, .write, .read, .number)
         case .modk: .init("modk", .abc, .write, .read, .number)
+        case .modi: .init("modi", .abc, .write, .read, .count)
         case .neg: .init("neg", .abc, .write, .read)
         case .not: .init("not", .abc, .write, .read)
         case .eq: .init("eq", .abc, .write, .read, .read)

@@ -124,6 +124,8 @@ package struct Verifier {
             if instruction.b == 0 { fail(pc, "writes no register") }
         case .concat:
             if instruction.b == 0 { fail(pc, "joins nothing") }
+        case .modi:
+            if instruction.c == 0 { fail(pc, "divides by zero") }
         case .closure:
             checkCaptures(of: instruction, at: pc)
         default:

@@ -4,30 +4,34 @@ import CGravlaxShims
 enum Arithmetic {
     @inline(__always) static func isNumber(_ bits: UInt64) -> Bool { _fastPath(bits < Value.firstTag) }
 
-    @inline(__always) static func areNumbers(_ left: UInt64, _ right: UInt64) -> Bool {
-        _fastPath(left < Value.firstTag && right < Value.firstTag)
+    // What is no number has the bits of a NaN, and arithmetic with a NaN gives one: so the fast paths calculate first, and
+    // only where the result is a NaN it is looked at whether there were numbers at all.
+
+    @inline(__always) static func sum(_ left: UInt64, _ right: UInt64) -> Double {
+        Double(bitPattern: left) + Double(bitPattern: right)
     }
 
-    // Of numbers.
-
-    @inline(__always) static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        (Double(bitPattern: left) + Double(bitPattern: right)).bitPattern
+    @inline(__always) static func difference(_ left: UInt64, _ right: UInt64) -> Double {
+        Double(bitPattern: left) - Double(bitPattern: right)
     }
 
-    @inline(__always) static func difference(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        (Double(bitPattern: left) - Double(bitPattern: right)).bitPattern
+    @inline(__always) static func product(_ left: UInt64, _ right: UInt64) -> Double {
+        Double(bitPattern: left) * Double(bitPattern: right)
     }
 
-    @inline(__always) static func product(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        (Double(bitPattern: left) * Double(bitPattern: right)).bitPattern
-    }
-
-    @inline(__always) static func quotient(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        (Double(bitPattern: left) / Double(bitPattern: right)).bitPattern
+    @inline(__always) static func quotient(_ left: UInt64, _ right: UInt64) -> Double {
+        Double(bitPattern: left) / Double(bitPattern: right)
     }
 
     @inline(__always) static func successor(_ counter: UInt64) -> UInt64 {
         (Double(bitPattern: counter) + 1).bitPattern
+    }
+
+    /// Whether one of them is a NaN, or no number. All comparisons of such are false.
+    @inline(__always) static func areUnordered(_ left: UInt64, _ right: UInt64) -> Bool {
+        let left = Double(bitPattern: left)
+        let right = Double(bitPattern: right)
+        return !(left < right) && !(left >= right)
     }
 
     @inline(__always) static func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
@@ -38,20 +42,23 @@ enum Arithmetic {
         Double(bitPattern: left) <= Double(bitPattern: right)
     }
 
-    /// `%` with the sign of the dividend, as C's fmod. Both operands are numbers.
-    @inline(__always) static func remainder(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        // Positive integers below 2^53, by far the most frequent: the bits of a positive number are in its order.
-        if left < 0x4340_0000_0000_0000, right < 0x4340_0000_0000_0000 {
-            let dividend = gravlax_truncate(Double(bitPattern: left))
-            let divisor = gravlax_truncate(Double(bitPattern: right))
-            if divisor > 0, Double(dividend).bitPattern == left, Double(divisor).bitPattern == right {
-                return Double(dividend % divisor).bitPattern
-            }
-        }
-        return remainderSlow(left, right)
+    /// `left % right` where both are integers from 0 to 2^63, by far the most frequent case; nil for anything else, numbers
+    /// or not.
+    @inline(__always) static func integerRemainder(_ left: UInt64, _ right: UInt64) -> UInt64? {
+        let divisor = gravlax_truncate(Double(bitPattern: right))
+        guard divisor > 0, Double(divisor).bitPattern == right else { return nil }
+        return integerRemainder(left, divisor: Int(divisor))
     }
 
-    @inline(never) private static func remainderSlow(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    /// The same for a `divisor` that is known to be positive.
+    @inline(__always) static func integerRemainder(_ left: UInt64, divisor: Int) -> UInt64? {
+        let dividend = gravlax_truncate(Double(bitPattern: left))
+        guard _fastPath(Double(dividend).bitPattern == left && dividend >= 0) else { return nil }
+        return Double(UInt64(bitPattern: dividend) % UInt64(bitPattern: Int64(divisor))).bitPattern
+    }
+
+    /// `%` with the sign of the dividend, as C's fmod. Both operands are numbers.
+    static func remainder(_ left: UInt64, _ right: UInt64) -> UInt64 {
         Value(number: Double(bitPattern: left).truncatingRemainder(dividingBy: Double(bitPattern: right))).bits
     }
 

@@ -86,75 +86,89 @@ extension Machine {
                 if _slowPath(!makeClosure(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .add:
-                let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else {
-                    if addSlow(at.frame, at.pc + 1, i) { break done }
-                    return false
+                let result = Arithmetic.sum(at.base[i.b], at.base[i.c])
+                if _slowPath(result.isNaN) {
+                    if !addSlow(at.frame, at.pc + 1, i) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.sum(left, right)
                 break computed
             case .addk:
-                let (left, right) = (at.base[i.b], at.constants[i.c])
-                guard Arithmetic.isNumber(left) else {
-                    return additionExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.sum(at.base[i.b], at.constants[i.c])
+                if _slowPath(result.isNaN) {
+                    if !addConstantSlow(at.frame, at.pc + 1, i) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.sum(left, right)
                 break computed
             case .sub:
-                let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.difference(at.base[i.b], at.base[i.c])
+                if _slowPath(result.isNaN) {
+                    if !numbersOrFail(at.frame, at.pc + 1, i, at.base[i.c]) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.difference(left, right)
                 break computed
             case .subk:
-                let (left, right) = (at.base[i.b], at.constants[i.c])
-                guard Arithmetic.isNumber(left) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.difference(at.base[i.b], at.constants[i.c])
+                if _slowPath(result.isNaN) {
+                    if !numbersOrFail(at.frame, at.pc + 1, i, at.constants[i.c]) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.difference(left, right)
                 break computed
             case .mul:
-                let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.product(at.base[i.b], at.base[i.c])
+                if _slowPath(result.isNaN) {
+                    if !numbersOrFail(at.frame, at.pc + 1, i, at.base[i.c]) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.product(left, right)
                 break computed
             case .mulk:
-                let (left, right) = (at.base[i.b], at.constants[i.c])
-                guard Arithmetic.isNumber(left) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.product(at.base[i.b], at.constants[i.c])
+                if _slowPath(result.isNaN) {
+                    if !numbersOrFail(at.frame, at.pc + 1, i, at.constants[i.c]) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.product(left, right)
                 break computed
             case .div:
-                let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.quotient(at.base[i.b], at.base[i.c])
+                if _slowPath(result.isNaN) {
+                    if !numbersOrFail(at.frame, at.pc + 1, i, at.base[i.c]) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.quotient(left, right)
                 break computed
             case .divk:
-                let (left, right) = (at.base[i.b], at.constants[i.c])
-                guard Arithmetic.isNumber(left) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                let result = Arithmetic.quotient(at.base[i.b], at.constants[i.c])
+                if _slowPath(result.isNaN) {
+                    if !numbersOrFail(at.frame, at.pc + 1, i, at.constants[i.c]) { return false }
+                } else {
+                    at.base[i.a] = result.bitPattern
                 }
-                at.base[i.a] = Arithmetic.quotient(left, right)
                 break computed
             case .mod:
-                let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                if let result = Arithmetic.integerRemainder(at.base[i.b], at.base[i.c]) {
+                    at.base[i.a] = result
+                } else if !remainderSlow(at.frame, at.pc + 1, i, at.base[i.c]) {
+                    return false
                 }
-                at.base[i.a] = Arithmetic.remainder(left, right)
                 break computed
             case .modk:
-                let (left, right) = (at.base[i.b], at.constants[i.c])
-                guard Arithmetic.isNumber(left) else {
-                    return numbersExpected(at.frame, at.pc + 1)
+                if let result = Arithmetic.integerRemainder(at.base[i.b], at.constants[i.c]) {
+                    at.base[i.a] = result
+                } else if !remainderSlow(at.frame, at.pc + 1, i, at.constants[i.c]) {
+                    return false
                 }
-                at.base[i.a] = Arithmetic.remainder(left, right)
+                break computed
+            case .modi:
+                if let result = Arithmetic.integerRemainder(at.base[i.b], divisor: i.c) {
+                    at.base[i.a] = result
+                } else if !remainderSlow(at.frame, at.pc + 1, i, Double(i.c).bitPattern) {
+                    return false
+                }
                 break computed
             case .neg:
                 let operand = at.base[i.b]
@@ -190,12 +204,12 @@ extension Machine {
                 break done
             case .lt:
                 let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.base[i.a] = Value(Arithmetic.isLess(left, right)).bits
                 break compared
             case .le:
                 let (left, right) = (at.base[i.b], at.base[i.c])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.base[i.a] = Value(Arithmetic.isLessOrEqual(left, right)).bits
                 break compared
             case .jmp:
@@ -211,28 +225,28 @@ extension Machine {
                 break passed
             case .jlt:
                 let (left, right) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(left, right) { at.pc = gravlax_end_3(at.pc + i.jump); break jumped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.pc = gravlax_end_3(at.pc)
                 break passed
             case .jle:
                 let (left, right) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_4(at.pc + i.jump); break jumped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.pc = gravlax_end_4(at.pc)
                 break passed
             case .jnlt:
                 let (left, right) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
-                if !Arithmetic.isLess(left, right) { at.pc = gravlax_end_5(at.pc + i.jump); break jumped }
-                at.pc = gravlax_end_5(at.pc)
-                break passed
+                if Arithmetic.isLess(left, right) { at.pc = gravlax_end_5(at.pc); break passed }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
+                at.pc = gravlax_end_5(at.pc + i.jump)
+                break jumped
             case .jnle:
                 let (left, right) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
-                if !Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_6(at.pc + i.jump); break jumped }
-                at.pc = gravlax_end_6(at.pc)
-                break passed
+                if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_6(at.pc); break passed }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
+                at.pc = gravlax_end_6(at.pc + i.jump)
+                break jumped
             case .jeq:
                 if Arithmetic.areEqual(at.base[i.a], at.base[i.b]) { at.pc += i.jump }
                 break compared
@@ -241,52 +255,52 @@ extension Machine {
                 break compared
             case .jltk:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(left, right) { at.pc = gravlax_end_7(at.pc + i.jump); break jumped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.pc = gravlax_end_7(at.pc)
                 break passed
             case .jlek:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_8(at.pc + i.jump); break jumped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.pc = gravlax_end_8(at.pc)
                 break passed
             case .jgtk:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(right, left) { at.pc = gravlax_end_9(at.pc + i.jump); break jumped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.pc = gravlax_end_9(at.pc)
                 break passed
             case .jgek:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(right, left) { at.pc = gravlax_end_10(at.pc + i.jump); break jumped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 at.pc = gravlax_end_10(at.pc)
                 break passed
             case .jnltk:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
-                if !Arithmetic.isLess(left, right) { at.pc = gravlax_end_11(at.pc + i.jump); break jumped }
-                at.pc = gravlax_end_11(at.pc)
-                break passed
+                if Arithmetic.isLess(left, right) { at.pc = gravlax_end_11(at.pc); break passed }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
+                at.pc = gravlax_end_11(at.pc + i.jump)
+                break jumped
             case .jnlek:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
-                if !Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_12(at.pc + i.jump); break jumped }
-                at.pc = gravlax_end_12(at.pc)
-                break passed
+                if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_12(at.pc); break passed }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
+                at.pc = gravlax_end_12(at.pc + i.jump)
+                break jumped
             case .jngtk:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
-                if !Arithmetic.isLess(right, left) { at.pc = gravlax_end_13(at.pc + i.jump); break jumped }
-                at.pc = gravlax_end_13(at.pc)
-                break passed
+                if Arithmetic.isLess(right, left) { at.pc = gravlax_end_13(at.pc); break passed }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
+                at.pc = gravlax_end_13(at.pc + i.jump)
+                break jumped
             case .jngek:
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
-                if !Arithmetic.isLessOrEqual(right, left) { at.pc = gravlax_end_14(at.pc + i.jump); break jumped }
-                at.pc = gravlax_end_14(at.pc)
-                break passed
+                if Arithmetic.isLessOrEqual(right, left) { at.pc = gravlax_end_14(at.pc); break passed }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
+                at.pc = gravlax_end_14(at.pc + i.jump)
+                break jumped
             case .jeqk:
                 if Arithmetic.areEqual(at.base[i.a], at.constants[i.b]) { at.pc += i.jump }
                 break compared
@@ -303,38 +317,38 @@ extension Machine {
             case .looplt:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(left, right) { at.pc = gravlax_end_1(at.pc + i.jump); break looped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 break done
             case .loople:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(left, right) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_2(at.pc + i.jump); break looped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 break done
             case .loopltk:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(left, right) { at.pc = gravlax_end_3(at.pc + i.jump); break looped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 break done
             case .looplek:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(left, right) { at.pc = gravlax_end_4(at.pc + i.jump); break looped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 break done
             case .loopgtk:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLess(right, left) { at.pc = gravlax_end_5(at.pc + i.jump); break looped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 break done
             case .loopgek:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (left, right) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(left) else { return numbersExpected(at.frame, at.pc + 1) }
                 if Arithmetic.isLessOrEqual(right, left) { at.pc = gravlax_end_6(at.pc + i.jump); break looped }
+                if _slowPath(Arithmetic.areUnordered(left, right)), !areNumbers(at.frame, at.pc + 1, left, right) { return false }
                 break done
             case .loopt:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
@@ -343,42 +357,50 @@ extension Machine {
             case .forlt:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(counter, limit) else {
-                    return counterExpected(at.frame, at.pc + 1, counter)
-                }
                 let next = Arithmetic.successor(counter)
+                if Arithmetic.isLess(next, limit) {
+                    at.base[i.a] = next
+                    at.pc = gravlax_end_8(at.pc + i.jump)
+                    break looped
+                }
+                if _slowPath(Arithmetic.areUnordered(next, limit)), !areCounters(at.frame, at.pc + 1, counter, limit) { return false }
                 at.base[i.a] = next
-                if Arithmetic.isLess(next, limit) { at.pc = gravlax_end_8(at.pc + i.jump); break looped }
                 break done
             case .forltk:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(counter) else {
-                    return counterExpected(at.frame, at.pc + 1, counter)
-                }
                 let next = Arithmetic.successor(counter)
+                if Arithmetic.isLess(next, limit) {
+                    at.base[i.a] = next
+                    at.pc = gravlax_end_9(at.pc + i.jump)
+                    break looped
+                }
+                if _slowPath(Arithmetic.areUnordered(next, limit)), !areCounters(at.frame, at.pc + 1, counter, limit) { return false }
                 at.base[i.a] = next
-                if Arithmetic.isLess(next, limit) { at.pc = gravlax_end_9(at.pc + i.jump); break looped }
                 break done
             case .forle:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.base[i.b])
-                guard Arithmetic.areNumbers(counter, limit) else {
-                    return counterExpected(at.frame, at.pc + 1, counter)
-                }
                 let next = Arithmetic.successor(counter)
+                if Arithmetic.isLessOrEqual(next, limit) {
+                    at.base[i.a] = next
+                    at.pc = gravlax_end_10(at.pc + i.jump)
+                    break looped
+                }
+                if _slowPath(Arithmetic.areUnordered(next, limit)), !areCounters(at.frame, at.pc + 1, counter, limit) { return false }
                 at.base[i.a] = next
-                if Arithmetic.isLessOrEqual(next, limit) { at.pc = gravlax_end_10(at.pc + i.jump); break looped }
                 break done
             case .forlek:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let (counter, limit) = (at.base[i.a], at.constants[i.b])
-                guard Arithmetic.isNumber(counter) else {
-                    return counterExpected(at.frame, at.pc + 1, counter)
-                }
                 let next = Arithmetic.successor(counter)
+                if Arithmetic.isLessOrEqual(next, limit) {
+                    at.base[i.a] = next
+                    at.pc = gravlax_end_11(at.pc + i.jump)
+                    break looped
+                }
+                if _slowPath(Arithmetic.areUnordered(next, limit)), !areCounters(at.frame, at.pc + 1, counter, limit) { return false }
                 at.base[i.a] = next
-                if Arithmetic.isLessOrEqual(next, limit) { at.pc = gravlax_end_11(at.pc + i.jump); break looped }
                 break done
             case .call:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }

@@ -2,7 +2,28 @@ import GravlaxCompiler
 
 /// What operators and variables do beyond the fast paths. Messages are clox's.
 extension Machine {
-    @inline(never) func numbersExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {
+    /// For an operation whose result is a NaN: stores one, unless an operand was no number.
+    @inline(never) func numbersOrFail(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands, _ right: UInt64
+    ) -> Bool {
+        let base = frame.pointee.base
+        guard areNumbers(frame, pc, base[i.b], right) else { return false }
+        base[i.a] = Value(number: .nan).bits
+        return true
+    }
+
+    @inline(never) func remainderSlow(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands, _ right: UInt64
+    ) -> Bool {
+        let base = frame.pointee.base
+        guard areNumbers(frame, pc, base[i.b], right) else { return false }
+        base[i.a] = Arithmetic.remainder(base[i.b], right)
+        return true
+    }
+
+    /// True for numbers, if only NaN; else the failure of what wanted two of them.
+    @inline(never) func areNumbers(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ left: UInt64, _ right: UInt64) -> Bool {
+        if Arithmetic.isNumber(left), Arithmetic.isNumber(right) { return true }
         enter(frame, pc)
         return fail("Operands must be numbers.")
     }
@@ -12,11 +33,11 @@ extension Machine {
         return fail("Operand must be a number.")
     }
 
-    /// A counted loop is `i = i + 1` and a comparison: the message is that of the one that fails.
-    @inline(never) func counterExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ counter: UInt64) -> Bool {
-        enter(frame, pc)
-        return fail(
-            Value(bits: counter).isNumber ? "Operands must be numbers." : "Operands must be two numbers or two strings.")
+    /// The same for a counted loop, which is `i = i + 1` and a comparison: the message is that of the one that fails.
+    @inline(never) func areCounters(
+        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ counter: UInt64, _ limit: UInt64
+    ) -> Bool {
+        Arithmetic.isNumber(counter) ? areNumbers(frame, pc, counter, limit) : additionExpected(frame, pc)
     }
 
     @inline(never) func undefinedGlobal(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ slot: Int) -> Bool {
@@ -29,11 +50,23 @@ extension Machine {
         return fail("Operands must be two numbers or two strings.")
     }
 
+    /// For a sum with a constant, which is a number.
+    @inline(never) func addConstantSlow(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        let base = frame.pointee.base
+        guard Arithmetic.isNumber(base[i.b]) else { return additionExpected(frame, pc) }
+        base[i.a] = Value(number: .nan).bits
+        return true
+    }
+
     @inline(never) func addSlow(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
         enter(frame, pc)
         let base = frame.pointee.base
         let left = Value(bits: base[i.b])
         let right = Value(bits: base[i.c])
+        if left.isNumber, right.isNumber {
+            base[i.a] = Value(number: .nan).bits
+            return true
+        }
         guard StringObject.isString(left), StringObject.isString(right) else {
             return fail("Operands must be two numbers or two strings.")
         }

@@ -93,12 +93,10 @@ enum ListObject {
     /// Where the element `key` of `words` is, when that is a list and `key` a number that is one of its indexes from
     /// the front.
     @inline(__always) static func element(_ words: ObjectWords, _ key: UInt64) -> UnsafeMutablePointer<UInt64>? {
-        // The bits of 0 ≤ numbers < 2^31 are below those of 2^31; -0 is not, and takes the slow path.
-        guard key < 0x41E0_0000_0000_0000, UInt8(truncatingIfNeeded: words[0]) == ObjectKind.list.rawValue else {
-            return nil
-        }
+        guard UInt8(truncatingIfNeeded: words[0]) == ObjectKind.list.rawValue else { return nil }
+        // Anything but an integer comes back from there with other bits, -0 and what is no number included.
         let index = Int(gravlax_truncate(Double(bitPattern: key)))
-        guard Double(index).bitPattern == key, index < count(words) else { return nil }
+        guard Double(index).bitPattern == key, UInt(bitPattern: index) < UInt(bitPattern: count(words)) else { return nil }
         return elements(words) + index
     }
 }
