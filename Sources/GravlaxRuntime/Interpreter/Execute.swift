@@ -500,7 +500,7 @@ extension Machine {
                         break accessed
                     }
                     if UInt8(truncatingIfNeeded: words[0]) == ObjectKind.map.rawValue {
-                        at.base[i.a] = MapObject.value(words, at.base[i.c])
+                        at.base[i.a] = value(in: words, at.base[i.c])
                         break accessed
                     }
                 }

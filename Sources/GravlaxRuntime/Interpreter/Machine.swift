@@ -30,6 +30,8 @@ final class Machine: RootSource {
     /// Objects that a slow path has made and not yet stored anywhere.
     let temporaries: UnsafeMutablePointer<UInt64>
     static let temporaryCount = 8
+    /// See `MapHint`.
+    let hint: UnsafeMutablePointer<MapHint>
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
     /// no memory.
     var failure: Failure?
@@ -77,6 +79,8 @@ final class Machine: RootSource {
         self.output = output
         temporaries = .allocate(capacity: Machine.temporaryCount)
         temporaries.initialize(repeating: 0, count: Machine.temporaryCount)
+        hint = .allocate(capacity: 1)
+        hint.initialize(to: MapHint())
         let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: 64)
         state = .allocate(capacity: 1)
         state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: 64))
@@ -100,6 +104,7 @@ final class Machine: RootSource {
         state.pointee.globals.deallocate()
         state.deallocate()
         temporaries.deallocate()
+        hint.deallocate()
         mutator.close()
     }
 

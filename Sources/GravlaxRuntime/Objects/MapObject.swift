@@ -85,12 +85,6 @@ enum MapObject {
         }
     }
 
-    /// What an index expression gives: the value at `key`, or nil.
-    @inline(never) static func value(_ map: ObjectWords, _ key: UInt64) -> UInt64 {
-        let entry = find(map, normalized(key))
-        return entry < 0 ? Value.nilBits : entries(map)[2 * entry + 1]
-    }
-
     /// Enters all entries of `map` into an empty index.
     static func fill(_ index: ObjectWords, entries: UnsafeMutablePointer<UInt64>, used: Int) {
         for entry in 0..<used where entries[2 * entry] != Value.undefinedBits {
@@ -117,14 +111,14 @@ extension Machine {
 
     /// The value at `key`, or `nil` when there is none.
     func mapValue(_ map: ObjectWords, _ key: Value) -> Value? {
-        let entry = MapObject.find(map, MapObject.normalized(key.bits))
+        let entry = find(map, MapObject.normalized(key.bits))
         return entry < 0 ? nil : Value(bits: MapObject.entries(map)[2 * entry + 1])
     }
 
     /// Stores `value` at `key`. Map, key and value are in registers or temporaries.
     func setMapValue(_ map: ObjectWords, _ key: Value, _ value: Value) -> Bool {
         let key = MapObject.normalized(key.bits)
-        let known = MapObject.find(map, key)
+        let known = find(map, key)
         if known >= 0 {
             mutator.store(value.bits, to: MapObject.entries(map) + 2 * known + 1)
             return true
@@ -143,7 +137,7 @@ extension Machine {
 
     /// Removes the entry of `key` and gives its value; `nil` when there is none.
     func removeMapValue(_ map: ObjectWords, _ key: Value) -> Value? {
-        let number = MapObject.find(map, MapObject.normalized(key.bits))
+        let number = find(map, MapObject.normalized(key.bits))
         guard number >= 0 else { return nil }
         let entry = MapObject.entries(map) + 2 * number
         let value = Value(bits: entry[1])
