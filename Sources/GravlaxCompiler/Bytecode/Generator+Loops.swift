@@ -23,6 +23,26 @@ extension Generator {
         builder.bind(exits + breaks)
     }
 
+    /// Lets a jump go where a `break` or `continue` goes.
+    mutating func exitLoop(_ id: StatementID, _ jump: PendingJump) {
+        let function = states.count - 1
+        let loop = states[function].loops.count - 1
+        if case .break = tree[id] {
+            states[function].loops[loop].breaks.append(jump)
+        } else {
+            states[function].loops[loop].continues.append(jump)
+        }
+    }
+
+    /// The `break` or `continue` that is all there is in a statement.
+    func loopExit(in id: StatementID) -> StatementID? {
+        switch tree[id] {
+        case .break, .continue: id
+        case .block(let statements): statements.count == 1 ? loopExit(in: statements[0]) : nil
+        default: nil
+        }
+    }
+
     /// Generates the body, to whose end its `continue`s jump; gives the jumps of its `break`s.
     private mutating func loopBody(_ body: StatementID) -> [PendingJump] {
         states[states.count - 1].loops.append(OpenLoop())

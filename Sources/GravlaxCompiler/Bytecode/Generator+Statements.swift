@@ -28,12 +28,8 @@ extension Generator {
             builder.release(to: base)
         case .forIn(let names, let iterable, let body):
             if !countedIteration(names, iterable, body) { iteration(names, iterable, body) }
-        case .break:
-            let exit = jump(.jmp, at: place)
-            states[states.count - 1].loops[states[states.count - 1].loops.count - 1].breaks.append(exit)
-        case .continue:
-            let exit = jump(.jmp, at: place)
-            states[states.count - 1].loops[states[states.count - 1].loops.count - 1].continues.append(exit)
+        case .break, .continue:
+            exitLoop(id, jump(.jmp, at: place))
         case .return(_, let value):
             emitReturn(value.map { operand($0) }, at: place)
             builder.release(to: base)
@@ -149,6 +145,11 @@ extension Generator {
         _ test: ExpressionID, _ then: StatementID, _ otherwise: StatementID?, at place: Place
     ) {
         var exits: [PendingJump] = []
+        if otherwise == nil, let exit = loopExit(in: then) {
+            condition(test, jumpIf: true, &exits)
+            for jump in exits { exitLoop(exit, jump) }
+            return
+        }
         condition(test, jumpIf: false, &exits)
         generate(then)
         guard let otherwise else { return builder.bind(exits) }

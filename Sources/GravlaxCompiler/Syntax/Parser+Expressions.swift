@@ -138,16 +138,18 @@ extension Parser {
             let method = name()
             return node(.super(keyword, method), from: start)
         case .leftParen:
+            let line = previous.line
             let inner = expression()
-            consume(.rightParen, "Expect ')' after expression.")
+            consume(.rightParen, "Expect ')' after expression.", opening: line)
             return node(.grouping(inner), from: start, over: inner)
         case .minus, .bang:
             let kind: UnaryOperator = previous.kind == .minus ? .negate : .not
             let operand = expression(above: .unary)
             return node(.unary(kind, operand), from: start, over: operand)
         case .leftBracket:
+            let line = previous.line
             let elements = elements(until: .rightBracket)
-            consume(.rightBracket, "Expect ']' after list elements.")
+            consume(.rightBracket, "Expect ']' after list elements.", opening: line)
             return node(.list(elements), from: start, over: elements[...])
         case .leftBrace: return map(from: start)
         default: return nil
@@ -181,8 +183,9 @@ extension Parser {
         let kind = previous.kind
         switch kind {
         case .leftParen:
+            let line = previous.line
             let arguments = elements(until: .rightParen)
-            consume(.rightParen, "Expect ')' after arguments.")
+            consume(.rightParen, "Expect ')' after arguments.", opening: line)
             return node(.call(left, arguments), from: start, over: ([left] + arguments)[...])
         case .dot:
             consume(.identifier, "Expect property name after '.'.")

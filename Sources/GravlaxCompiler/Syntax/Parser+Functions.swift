@@ -14,10 +14,19 @@ extension Parser {
         scopes.openFunction(kind)
         consume(.leftParen, "Expect '(' after function name.")
         let parameters = parameters()
+        let hasArrow = current.kind == .arrow
         consume(.leftBrace, "Expect '{' before function body.")
-        let body = block()
+        let body = hasArrow ? wrongBody() : block()
         scopes.closeFunction()
         return add(name, parameters, body)
+    }
+
+    /// Passes over `=> expression;` where a block should stand: the error has been reported.
+    private mutating func wrongBody() -> [StatementID] {
+        advance()
+        _ = expression()
+        _ = match(.semicolon)
+        return []
     }
 
     /// A function whose `fun` is `previous`, before its parenthesis: an expression.

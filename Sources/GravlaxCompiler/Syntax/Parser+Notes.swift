@@ -26,6 +26,8 @@ extension Parser {
         }
     }
 
+    func noteOnOpenBracket(in line: UInt32) -> String { "the bracket that was opened in line \(line) is not closed" }
+
     /// A note on `current` when that follows what it cannot follow, whatever was expected.
     private func noteOnFollower(instead kind: TokenKind) -> String? {
         switch current.kind {
@@ -118,6 +120,8 @@ extension Parser {
         case UInt8(ascii: "&"): return "the operator is called `and`"
         case UInt8(ascii: "|"): return "the operator is called `or`"
         case UInt8(ascii: "#"): return "comments begin with `//`"
+        case UInt8(ascii: "$"): return "`${…}` stands inside strings"
+        case _ where scanner.meant != .error: return "write `\\\\` for a backslash"
         case UInt8(ascii: "\""):
             guard scanner.message == "Unterminated string." else { return nil }
             if let open = openInterpolation { return "the `${` in line \(open.line) may lack its `}`" }

@@ -136,12 +136,14 @@ package struct Parser {
         return true
     }
 
-    mutating func consume(_ kind: TokenKind, _ message: String) {
+    /// - Parameter opening: line of the bracket that the token closes.
+    mutating func consume(_ kind: TokenKind, _ message: String, opening: UInt32? = nil) {
         if current.kind == kind { return advance() }
         // A mark that is missing at the end of a line is missing there, not where the next line begins.
         let isElsewhere = kind != .identifier && (current.kind == .end || startsLine(current))
         let place = CodeSpan(start: previous.end, end: previous.end)
-        fail(message, at: current, shown: isElsewhere ? place : nil, note: noteOnMissing(kind))
+        let note = noteOnMissing(kind) ?? opening.flatMap { $0 == current.line ? nil : noteOnOpenBracket(in: $0) }
+        fail(message, at: current, shown: isElsewhere ? place : nil, note: note)
     }
 
     /// The semicolon that ends a statement.

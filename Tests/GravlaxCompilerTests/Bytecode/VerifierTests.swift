@@ -37,6 +37,10 @@ import Testing
         Broken(message: "reads R2", code: [Instruction(.call, a: 0, b: 2), end], live: [1, 1]),
         Broken(message: "leaves a gap", code: [Instruction(.loadtrue, a: 2), end], live: [1, 1]),
         Broken(message: "writes no register", code: [Instruction(.loadnil, a: 1, b: 0), end], live: [1, 1]),
+        Broken(message: "joins nothing", code: [Instruction(.concat, a: 0, b: 0), end], live: [1, 1]),
+        Broken(message: "reads R1", code: [Instruction(.concat, a: 0, b: 2), end], live: [1, 1]),
+        Broken(message: "jumps out of the code", code: [Instruction(.jgiven, a: 0, jump: 9), end], live: [1, 1]),
+        Broken(message: "reads R2", code: [Instruction(.contains, a: 1, b: 0, c: 2), end], live: [1, 1]),
         Broken(message: "live registers on entry", code: [end], live: [2]),
         Broken(message: "expects 3 live registers", code: [Instruction(.loadtrue, a: 1), end], live: [1, 3]),
         // After a call only its result is left of the callee's frame.
@@ -62,6 +66,19 @@ import Testing
             functions: [function], classes: [], symbols: [], globalNames: ["clock"], sourceName: "test")
         let failures = Verifier.verify(program)
         #expect(failures.contains { $0.message.contains(broken.message) }, "\(failures)")
+    }
+
+    @Test(arguments: [(1, 2, false), (1, 1, true), (2, -1, false), (0, 0, true)])
+    func countsOfArgumentsAreThoseOfParameters(arity: Int, required: Int, hasRest: Bool) {
+        func function(_ kind: FunctionPrototype.Kind, _ arity: Int, _ required: Int, _ hasRest: Bool) -> FunctionPrototype {
+            FunctionPrototype(
+                name: nil, kind: kind, arity: arity, requiredCount: required, hasRest: hasRest, registerCount: 4,
+                code: [Self.end.word], live: [1], lines: [1], spans: [CodeSpan(start: 0, end: 0)])
+        }
+        let program = Program(
+            functions: [function(.script, 0, 0, false), function(.function, arity, required, hasRest)], classes: [],
+            symbols: [], globalNames: [], sourceName: "test")
+        #expect(Verifier.verify(program).map(\.message) == ["more arguments are required than there are parameters"])
     }
 
     @Test func opcodesHaveNoGap() {
