@@ -23,7 +23,7 @@ import GravlaxCompiler
         ("{ print 1;", ["[line 1] Error at end: Expect '}' after block."]),
         ("print a ? b;", ["[line 1] Error at ';': Expect ':' after first choice of '?'."]),
         ("print 1 ..;", ["[line 1] Error at ';': Expect expression."]),
-        ("print fun (a);", ["[line 1] Error at ';': Expect '{' or '=>' before function body."]),
+        ("f(fun (a));", ["[line 1] Error at ')': Expect '{' or '=>' before function body."]),
         ("print \"a${1 2}b${}\";", ["[line 1] Error at '2': Expect '}' after interpolated expression."]),
 
         ("while (a) break 1;", ["[line 1] Error at '1': Expect ';' after 'break'."]),
@@ -50,9 +50,9 @@ import GravlaxCompiler
         "{ var a; } if (a) b(); else if (c) d(); else e();", "for (;;) {}", "print \"é🐟\\u{1F41F}\";",
         "import \"std/gc\" as as; import \"std\\u{2f}gc\" as import; import; as = import;",
         "var import = 1; var as = import + as; import(as); import.as = 2; { var import; import = 1; }",
-        "a = b ? c : d ? e : f = 1 > 2 ? 3 : 4;", "a.b += c[d] -= e ??  f;", "x in y is z == 1..2;", "print -1..-a.b;",
+        "a = b ? c : d ? e : (f = 1 > 2) ? 3 : 4;", "a.b += c[d] -= e ??  f;", "x in y is z == 1..2;", "print -1..-a.b;",
         "var f = fun () => fun (a, b = a, ...c) { return {1: \"${a + \"${b}\"}\"}; };", "(fun () {})();", "a ? fun () {} : b;",
-        "while (a) { break; continue; } var break = 1; break; continue;", "continue; var continue;", "{ var break; break = 1; break; }",
+        "while (a) { break; continue; } var break = 1; break;", "continue; var continue;", "{ var break; break = 1; break; }",
         "fun break() {} fun f() { break; }", "class continue {} continue;", "import \"std/gc\" as break; break;",
         "for (var i in 0..1) if (i) break; else continue;", "print \"${\"${\"${1}\"}\"}${2}\";",
     ]) func accepts(text: String) { #expect(errors(text) == []) }
@@ -63,7 +63,7 @@ import GravlaxCompiler
                 == ["[line 2] Error: The source text is not valid UTF-8 (byte 2)."])
     }
 
-    @Test(arguments: ["(", "[", "{", "-", "!", "f(", "a ? ", "a ? b : ", "\"${", "a = fun () {", "fun () => ", "f(fun (a = ", "if (a) ", "while (a) ", "a = ", "fun f() {", "class A { m() {"])
+    @Test(arguments: ["(", "[", "{", "-", "!", "f(", "a ? ", "a ? b : ", "\"${", "a = fun () {", "a = fun () => ", "f(fun (a = ", "if (a) ", "while (a) ", "a = ", "fun f() {", "class A { m() {"])
     func deepNestingIsAnError(piece: String) {
         #expect(errors(String(repeating: piece, count: 200_000)).first?.hasSuffix("Too much nesting.") == true)
     }
