@@ -55,6 +55,14 @@ static inline const void *_Nullable gravlax_find(
     return memmem(bytes, byteCount, wanted, wantedCount);
 }
 
+void *_Nullable memmem(const void *_Nonnull text, unsigned long textCount, const void *_Nonnull pattern, unsigned long count);
+
+/// The first place of `pattern` in `text`, in linear time. The C library declares it only for GNU sources.
+static inline const void *_Nullable gravlax_find_bytes(
+    const void *_Nonnull text, unsigned long textCount, const void *_Nonnull pattern, unsigned long count) {
+    return memmem(text, textCount, pattern, count);
+}
+
 // The ends of the interpreter's handlers. Each gives `pc` back and costs no instruction, but is opaque to the optimiser
 // and different from the others (by its spaces), so that it neither removes nor merges the block an end stands in.
 // GravlaxRuntime's Execute.swift says what for.

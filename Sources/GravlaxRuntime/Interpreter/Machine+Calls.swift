@@ -110,24 +110,6 @@ extension Machine {
         return checkArity(0, argumentCount) ? frame : nil
     }
 
-    private func callBuiltin(
-        _ frame: FramePointer, _ builtin: Builtin, window: Int, argumentCount: Int
-    ) -> FramePointer? {
-        let arities = builtin.arities
-        guard arities.contains(argumentCount) else {
-            _ = arities.count == 1
-                ? checkArity(arities.lowerBound, argumentCount)
-                : fail("Expected \(arities.lowerBound) to \(arities.upperBound) arguments but got \(argumentCount).")
-            return nil
-        }
-        // What calls scripts may move the stack.
-        let number = frame - state.pointee.stack.frames
-        guard let result = run(builtin, frame.pointee.base + window, argumentCount: argumentCount) else { return nil }
-        let frame = state.pointee.stack.frames + number
-        frame.pointee.base[window] = result.bits
-        return frame
-    }
-
     @inline(never) func invokeSlow(
         _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands
     ) -> FramePointer? {
@@ -136,7 +118,7 @@ extension Machine {
         let symbol = prototype.pointee.siteSymbols[i.c]
         let receiver = Value(bits: frame.pointee.base[i.a])
         guard let words = receiver.object(.instance) else {
-            guard let builtin = Builtin.method(symbol, of: receiver) else {
+            guard let builtin = member(symbol, of: receiver) else {
                 return noMethods(receiver, symbol)
             }
             if builtin == .push, i.b == 1 { prototype.pointee.caches[i.c] = InlineCache.push }

@@ -84,7 +84,7 @@ extension Machine {
     private func getBuiltinProperty(
         _ frame: FramePointer, _ i: Operands, _ receiver: Value, _ symbol: Int32
     ) -> Bool {
-        if symbol == Builtin.countSymbol, let count = count(of: receiver) {
+        if symbol == BuiltinTable.countSymbol, let count = count(of: receiver) {
             frame.pointee.base[i.a] = Value(unchecked: Double(count)).bits
             return true
         }
@@ -92,7 +92,7 @@ extension Machine {
             frame.pointee.base[i.a] = Value(number: bound).bits
             return true
         }
-        guard let builtin = Builtin.method(symbol, of: receiver) else {
+        guard let builtin = member(symbol, of: receiver) else {
             switch receiver.kind {
             case .list, .map, .weakReference, .weakMap, .range: return fail("Undefined property '\(symbols.name(symbol))'.")
             case .module: return noMember(symbol, receiver)

@@ -21,7 +21,8 @@ extension Machine {
         case .invoke:
             return noteOnProperty(message, of: first, prototype.pointee.siteSymbols[instruction.c])
         case .call:
-            return message.hasPrefix("Expected") ? noteOnArity(of: first) : "what is called here is \(kindName(first))"
+            if message.hasPrefix("Expected") { return noteOnArity(of: first) }
+            return message.hasPrefix("Can only") ? "what is called here is \(kindName(first))" : nil
         case .neg:
             return "it is \(kindName(Value(bits: base[instruction.b])))"
         case .getindex:
@@ -95,16 +96,12 @@ extension Machine {
             }
             shape.pointee.owner.pointee.methods.forEach { symbol, _ in names.append(symbols.name(symbol)) }
             return names
-        case .list:
-            return ["count"] + Builtin.names(of: .list)
-        case .map:
-            return ["count"] + Builtin.names(of: .map)
-        case .weakMap:
-            return ["count"] + Builtin.names(of: .weakMap)
-        case .module, .weakReference:
-            return Builtin.names(of: value.kind)
-        case .longString, .shortString:
-            return ["count"]
+        case .module:
+            return BuiltinTable.names(of: owner(of: value))
+        case .list, .map, .weakMap, .longString, .shortString:
+            return ["count"] + BuiltinTable.names(of: owner(of: value))
+        case .weakReference:
+            return BuiltinTable.names(of: .weakReference)
         case .range:
             return ["start", "end", "count"]
         default:
@@ -139,7 +136,7 @@ extension Machine {
     }
 
     /// What a value is, with its article.
-    private func kindName(_ value: Value) -> String {
+    func kindName(_ value: Value) -> String {
         if value.isNumber { return "a number" }
         guard let kind = value.kind else { return value.isNil ? "nil" : "a boolean" }
         switch kind {

@@ -31,7 +31,7 @@ extension Machine {
         switch symbol {
         case startSymbol: bounds.start
         case endSymbol: bounds.end
-        case Builtin.countSymbol: bounds.count
+        case BuiltinTable.countSymbol: bounds.count
         default: nil
         }
     }

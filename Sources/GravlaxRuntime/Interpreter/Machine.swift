@@ -22,7 +22,7 @@ final class Machine: RootSource {
     let state: UnsafeMutablePointer<MachineState>
     let output: OutputBuffer
     let shapes = ShapeTable()
-    var symbols = SymbolTable()
+    var symbols = BuiltinTable.shared.symbols
     var programs: [ProgramInstance] = []
     private(set) var globalNames: [String] = []
     /// The frame that runs, recorded by `enter`; `nil` between runs.
@@ -63,6 +63,12 @@ final class Machine: RootSource {
     var reportError: ((RuntimeError) -> Void)?
     /// Calls a function for `callBack`; made when it is used first.
     var trampoline: UnsafeMutablePointer<PrototypeRecord>?
+    /// The prelude, once one of its functions has been called.
+    var prelude: ProgramInstance?
+    /// Closures of the prelude's functions, by number; 0 until they are made. Roots.
+    let preludeClosures: UnsafeMutablePointer<UInt64>
+    /// What built-ins have read and written since the last safepoint inside one, in bytes.
+    var workSincePoll = 0
 
     init(configuration: HeapConfiguration, output: OutputBuffer) throws {
         let roots = RootForwarder()
@@ -81,17 +87,18 @@ final class Machine: RootSource {
         temporaries.initialize(repeating: 0, count: Machine.temporaryCount)
         hint = .allocate(capacity: 1)
         hint.initialize(to: MapHint())
+        preludeClosures = .allocate(capacity: Prelude.Function.allCases.count)
+        preludeClosures.initialize(repeating: 0, count: Prelude.Function.allCases.count)
         let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: 64)
         state = .allocate(capacity: 1)
         state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: 64))
-        for member in Builtin.members { _ = symbols.intern(member.name) }
         initializerSymbol = symbols.intern("init")
         startSymbol = symbols.intern("start")
         endSymbol = symbols.intern("end")
         roots.machine = self
-        extendGlobals(to: Builtin.globals.map(\.name))
-        for (slot, builtin) in Builtin.globals.enumerated() {
-            guard let native = makeNative(builtin.builtin) else { throw RuntimeError(message: "Out of memory.") }
+        extendGlobals(to: BuiltinTable.globals.map(\.name))
+        for (slot, row) in BuiltinTable.globals.enumerated() {
+            guard let native = makeNative(row.builtin) else { throw RuntimeError(message: "Out of memory.") }
             globals[slot] = native.bits
         }
     }
@@ -105,6 +112,7 @@ final class Machine: RootSource {
         state.deallocate()
         temporaries.deallocate()
         hint.deallocate()
+        preludeClosures.deallocate()
         mutator.close()
     }
 
@@ -141,6 +149,7 @@ final class Machine: RootSource {
     func visitRoots(_ visitor: RootVisitor) {
         visitor.visit(words: UnsafePointer(state.pointee.globals), count: globalNames.count)
         visitor.visit(words: UnsafePointer(temporaries), count: Machine.temporaryCount)
+        visitor.visit(words: UnsafePointer(preludeClosures), count: Prelude.Function.allCases.count)
         visitor.visit(word: tracer)
         for program in programs {
             program.visitRoots { visitor.visit(words: $0, count: $1) }
@@ -282,15 +291,25 @@ final class Machine: RootSource {
         guard let top else { return RuntimeError(message: message) }
         let depth = top - state.pointee.stack.frames - bottom
         let kept = RuntimeError.keptAtEachEnd
+        // What the prelude calls is left out: it is no part of the program.
+        let shown = (0..<depth).reduce(0) { $0 + (isHidden(top - $1) ? 0 : 1) }
         var trace: [RuntimeError.TraceEntry] = []
-        let omitted = depth > 2 * kept ? depth - 2 * kept : 0
-        for index in 0..<depth where omitted == 0 || index < kept || index >= kept + omitted {
-            trace.append(traceEntry(top - index))
+        let omitted = shown > 2 * kept ? shown - 2 * kept : 0
+        var position = 0
+        for index in 0..<depth where !isHidden(top - index) {
+            if omitted == 0 || position < kept || position >= kept + omitted { trace.append(traceEntry(top - index)) }
+            position += 1
         }
         var note: String?
         if case .message = failure { note = self.note(on: message, at: top) }
         return RuntimeError(
             message: message, note: note, trace: trace, omittedCount: omitted, omissionIndex: kept)
+    }
+
+    /// Whether a frame runs a function of the prelude.
+    private func isHidden(_ frame: FramePointer) -> Bool {
+        guard let prelude, let record = frame.pointee.prototype else { return false }
+        return record.pointee.functions == prelude.functions
     }
 
     private func traceEntry(_ frame: FramePointer) -> RuntimeError.TraceEntry {

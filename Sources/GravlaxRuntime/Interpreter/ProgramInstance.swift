@@ -43,11 +43,16 @@ final class ProgramInstance {
     private let symbols: UnsafeMutablePointer<Int32>
     private var allocations: [UnsafeMutableRawPointer] = []
 
-    init(_ program: Program, number: Int, symbolTable: inout SymbolTable) {
+    /// - Parameter isHidden: the program is the prelude, which sees the built-ins that no script does.
+    init(_ program: Program, number: Int, symbolTable: inout SymbolTable, isHidden: Bool = false) {
         self.program = program
         symbols = .allocate(capacity: max(program.symbols.count, 1))
         functions = .allocate(capacity: program.functions.count)
-        for (index, name) in program.symbols.enumerated() { symbols[index] = symbolTable.intern(name) }
+        for (index, name) in program.symbols.enumerated() {
+            let isNative = isHidden && name.hasPrefix(BuiltinTable.preludePrefix)
+            symbols[index] = symbolTable.intern(
+                isNative ? BuiltinTable.hiddenPrefix + name.dropFirst(BuiltinTable.preludePrefix.count) : name)
+        }
         for (index, function) in program.functions.enumerated() {
             let siteSymbols = copy(function.siteSymbols.map { symbols[Int($0)] })
             let constants = copy([UInt64](repeating: Value.nilBits, count: function.constants.count))

@@ -1,6 +1,6 @@
 /// Names of fields and methods, interned to small numbers for one interpreter. Programs have tables of their own, which
-/// are translated when they are instantiated. The members of built-in kinds come first (`Builtin.members`).
-struct SymbolTable {
+/// are translated when they are instantiated. The members of built-in kinds come first (`BuiltinTable`).
+struct SymbolTable: Sendable {
     private(set) var names: [String] = []
     private var numbers: [String: Int32] = [:]
 

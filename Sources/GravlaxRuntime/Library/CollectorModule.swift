@@ -35,6 +35,12 @@ extension Machine {
             tracedCycles = cycleCount
             tracer = function.bits
             return .nil
+        case .onFinalize, .onCleanup, .runFinalizers:
+            return runFinalization(member, window)
+        case .weakReference:
+            return runWeak(member, window)
+        case .weakMap:
+            return runWeakMap(member, window, argumentCount: argumentCount)
         default:
             fatalError("not a member of std/gc")
         }
@@ -49,7 +55,10 @@ extension Machine {
         case .classObject:
             let initializer = Value(bits: callee.words[ClassObject.initializer])
             return initializer.isObject ? takes(initializer, argumentCount: argumentCount) : argumentCount == 0
-        case .native: return Builtin(rawValue: UInt8(upperHalf(callee.words[0])))?.arities.contains(argumentCount) ?? false
+        case .native:
+            guard let builtin = Builtin(rawValue: UInt8(upperHalf(callee.words[0]))) else { return false }
+            let signature = BuiltinTable.shared.row(builtin).signature
+            return argumentCount >= signature.requiredCount && argumentCount <= signature.count
         default: return false
         }
     }

@@ -9,6 +9,25 @@ extension Machine {
         }
     }
 
+    /// The text that `print` shows, as a string.
+    func makeText(of value: Value) -> Value? {
+        if value.isNumber {
+            return withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { buffer in
+                let count = NumberFormatting.write(value.number, into: buffer)
+                return makeString(UnsafeRawBufferPointer(rebasing: buffer[0..<count]))
+            }
+        }
+        // Measured first: lists that share elements have texts far longer than themselves, more than any memory.
+        let limit = min(heap.configuration.budget.map { Int(clamping: $0) } ?? .max, StringObject.maximumByteCount)
+        var count = 0
+        write(value, while: { count <= limit }) { count += $0.count }
+        guard count <= limit else {
+            failure = .outOfMemory
+            return nil
+        }
+        return makeString(byteCount: count) { put in write(value, put) }
+    }
+
     /// A collection that is being written, and the position to go on from.
     private struct OpenCollection {
         let words: ObjectWords

@@ -10,10 +10,10 @@ import Testing
             code: [
                 (2, Instruction(.jnltk, a: 1, b: 0, jump: 1)),
                 (2, Instruction(.return, a: 1)),
-                (2, Instruction(.getglobal, a: 2, bx: 2)),
+                (2, Instruction(.getglobal, a: 2, bx: Interpreter.libraryGlobalNames.count)),
                 (3, Instruction(.subk, a: 3, b: 1, c: 1)),
                 (4, Instruction(.call, a: 2, b: 1)),
-                (3, Instruction(.getglobal, a: 3, bx: 2)),
+                (3, Instruction(.getglobal, a: 3, bx: Interpreter.libraryGlobalNames.count)),
                 (4, Instruction(.subk, a: 4, b: 1, c: 0)),
                 (5, Instruction(.call, a: 3, b: 1)),
                 (4, Instruction(.add, a: 2, b: 2, c: 3)),
@@ -23,13 +23,13 @@ import Testing
             registerCount: 4,
             code: [
                 (1, Instruction(.closure, a: 1, bx: 1)),
-                (2, Instruction(.defglobal, a: 1, bx: 2)),
+                (2, Instruction(.defglobal, a: 1, bx: Interpreter.libraryGlobalNames.count)),
                 (2, Instruction(.loadint, a: 2, sbx: argument)),
                 (3, Instruction(.call, a: 1, b: 1)),
                 (2, Instruction(.print, a: 1)),
                 (1, Instruction(.returnnil)),
             ])
-        return handMadeProgram([script, fib], globals: ["clock", "str", "fib"])
+        return handMadeProgram([script, fib], globals: Interpreter.libraryGlobalNames + ["fib"])
     }
 
     @Test func callsAndArithmetic() throws {
@@ -61,7 +61,7 @@ import Testing
                 (1, Instruction(.class, a: 1, bx: 0)),
                 (2, Instruction(.closure, a: 2, bx: 1)),
                 (3, Instruction(.method, a: 1, b: 2, c: 1)),
-                (2, Instruction(.closure, a: 2, bx: 2)),
+                (2, Instruction(.closure, a: 2, bx: Interpreter.libraryGlobalNames.count)),
                 (3, Instruction(.method, a: 1, b: 2, c: 2)),
                 (2, Instruction(.loadint, a: 3, sbx: 0)),
                 (4, Instruction(.move, a: 4, b: 1)),
@@ -96,7 +96,7 @@ import Testing
         (Instruction(.add, a: 1, b: 1, c: 2), "Operands must be two numbers or two strings."),
         (Instruction(.sub, a: 1, b: 1, c: 2), "Operands must be numbers."),
         (Instruction(.neg, a: 1, b: 2), "Operand must be a number."),
-        (Instruction(.getglobal, a: 1, bx: 2), "Undefined variable 'x'."),
+        (Instruction(.getglobal, a: 1, bx: Interpreter.libraryGlobalNames.count), "Undefined variable 'x'."),
         (Instruction(.call, a: 1, b: 0), "Can only call functions and classes."),
         (Instruction(.getfield, a: 1, b: 2, c: 0), "Only instances have properties."),
         (Instruction(.setfield, a: 1, b: 2, c: 0), "Only instances have fields."),
@@ -110,7 +110,7 @@ import Testing
                 (1, Instruction(.loadint, a: 1, sbx: 1)), (2, Instruction(.loadnil, a: 2, b: 1)), (3, instruction),
                 (2, Instruction(.returnnil)),
             ])
-        let outcome = try run(handMadeProgram([script], symbols: ["field"], globals: ["clock", "str", "x"]))
+        let outcome = try run(handMadeProgram([script], symbols: ["field"], globals: Interpreter.libraryGlobalNames + ["x"]))
         #expect(outcome.error?.message == message)
         #expect(outcome.error?.trace.map(\.line) == [3])
         #expect(outcome.error?.loxDescription == "\(message)\n[line 3] in script\n")

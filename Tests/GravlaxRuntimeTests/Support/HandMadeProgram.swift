@@ -24,7 +24,7 @@ struct HandMadeFunction {
 
 func handMadeProgram(
     _ functions: [HandMadeFunction], classes: [ClassPrototype] = [], symbols: [String] = [],
-    globals: [String] = ["clock", "str"]
+    globals: [String] = Interpreter.libraryGlobalNames
 ) -> Program {
     var functions = functions
     functions[0].kind = .script
