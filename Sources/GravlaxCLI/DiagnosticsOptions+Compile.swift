@@ -5,15 +5,30 @@ import Glibc
 import GravlaxCompiler
 import GravlaxRuntime
 
+/// The texts that errors may lead into, by name.
+final class SourceTexts {
+    private var texts: [String: [UInt8]] = [:]
+
+    subscript(name: String) -> [UInt8]? {
+        get { texts[name] }
+        set { texts[name] = newValue }
+    }
+}
+
 extension DiagnosticsOptions.Style {
+    /// - Parameter sources: gets the texts of the files that the program imports.
     /// - Throws: `ExitCode` 65, after the errors have been reported.
     func compile(
-        name: String, bytes: [UInt8], globalNames: [String], options: CompilerOptions = CompilerOptions()
+        name: String, bytes: [UInt8], globalNames: [String], options: CompilerOptions = CompilerOptions(),
+        sources: SourceTexts? = nil
     ) throws -> Program {
+        var linker = Linker(FileLoader(), globalNames: globalNames, options: options)
         do {
-            return try Compiler.compile(source: bytes, name: name, globalNames: globalNames, options: options)
+            let program = try linker.compile(source: bytes, name: name)
+            for (name, text) in linker.sources { sources?[name] = text }
+            return program
         } catch {
-            let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
+            let renderer = DiagnosticRenderer(name: error.name, bytes: error.bytes, isColoured: isColoured)
             switch self {
             case .lox:
                 StandardStream.error.write(error.diagnostics.map { $0.loxText + "\n" }.joined())
@@ -32,19 +47,25 @@ extension DiagnosticsOptions.Style {
     private static var shownErrors: Int { 50 }
 
     /// - Parameter globalNames: the globals that have a value.
-    func report(_ error: RuntimeError, name: String, bytes: [UInt8], globalNames: [String]) {
+    /// - Parameter sources: the texts of imported files.
+    func report(
+        _ error: RuntimeError, name: String, bytes: [UInt8], globalNames: [String], sources: SourceTexts
+    ) {
         guard self == .rich else { return StandardStream.error.write(error.loxDescription) }
         guard let place = error.trace.first else {
             // Before the first instruction: no memory for the program's constants.
             return StandardStream.error.write("\(name): error: \(error.message)\n")
         }
-        let renderer = DiagnosticRenderer(name: name, bytes: bytes, isColoured: isColoured)
+        func text(_ sourceName: String) -> [UInt8]? { sourceName == name ? bytes : sources[sourceName] }
+        func renderer(_ sourceName: String) -> DiagnosticRenderer? {
+            text(sourceName).map { DiagnosticRenderer(name: sourceName, bytes: $0, isColoured: isColoured) }
+        }
         func span(_ entry: RuntimeError.TraceEntry) -> CodeSpan {
             CodeSpan(start: UInt32(entry.startByte), end: UInt32(entry.endByte))
         }
         // A trace may lead into an earlier input of the read-eval-print loop, whose text is gone.
-        if place.sourceName == name {
-            let note = error.note ?? Self.spelling(error.message, at: span(place).start, bytes, globalNames)
+        if let text = text(place.sourceName), let renderer = renderer(place.sourceName) {
+            let note = error.note ?? Self.spelling(error.message, at: span(place).start, text, globalNames)
             StandardStream.error.write(renderer.text(message: error.message, span: span(place), note: note))
         } else {
             StandardStream.error.write("\(place.sourceName):\(place.line): error: \(error.message)\n")
@@ -54,9 +75,10 @@ extension DiagnosticsOptions.Style {
                 StandardStream.error.write("    … \(error.omittedCount) more calls\n")
             }
             // The line where the call begins, as in the excerpt; clox's is that of its last token.
-            let isHere = entry.sourceName == name
-            let line = !isHere ? entry.line : index == 0
-                ? renderer.line(of: span(entry)) : entry.line - renderer.newlines(in: span(entry))
+            var line = entry.line
+            if let renderer = renderer(entry.sourceName) {
+                line = index == 0 ? renderer.line(of: span(entry)) : entry.line - renderer.newlines(in: span(entry))
+            }
             StandardStream.error.write("    in \(entry.place) at \(entry.sourceName):\(line)\n")
         }
     }

@@ -12,6 +12,7 @@ final class Session {
     private let memory: MemorySettings
     private let diagnostics: DiagnosticsOptions.Style
     private let trace: TraceOutput?
+    private let sources = SourceTexts()
     private var lineCount = 0
 
     init(memory: MemorySettings, diagnostics: DiagnosticsOptions.Style) throws {
@@ -36,7 +37,7 @@ final class Session {
     ///
     /// - Throws: `ExitCode` 65 or 70, after the errors have been reported.
     func runProgram(name: String, bytes: [UInt8]) throws {
-        let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames)
+        let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames, sources: sources)
         defer { report() }
         reportCallbackErrors(name: name, bytes: bytes)
         do {
@@ -44,7 +45,7 @@ final class Session {
             if memory.finalizesAtExit { interpreter.finalizeAll() }
         } catch {
             diagnostics.report(
-                error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
+                error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames, sources: sources)
             throw ExitCode(70)
         }
     }
@@ -56,12 +57,12 @@ final class Session {
         do {
             let program = try diagnostics.compile(
                 name: name, bytes: bytes, globalNames: interpreter.globalNames,
-                options: CompilerOptions(isInteractive: true))
+                options: CompilerOptions(isInteractive: true), sources: sources)
             reportCallbackErrors(name: name, bytes: bytes)
             if let text = try interpreter.run(program) { StandardStream.output.write(text + "\n") }
         } catch let error as RuntimeError {
             diagnostics.report(
-                error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
+                error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames, sources: sources)
         } catch {
             // Compile errors have been reported.
         }
@@ -69,8 +70,8 @@ final class Session {
 
     /// Errors of finalizers and the like go to standard error, and the program goes on.
     private func reportCallbackErrors(name: String, bytes: [UInt8]) {
-        interpreter.onCallbackError = { [diagnostics, unowned interpreter] error in
-            diagnostics.report(error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames)
+        interpreter.onCallbackError = { [diagnostics, sources, unowned interpreter] error in
+            diagnostics.report(error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames, sources: sources)
         }
     }
 

@@ -21,6 +21,14 @@ struct SourceFile {
         self.bytes = bytes
     }
 
+    /// The bytes of a file; nil, with `errno` set, when it cannot be read.
+    static func contents(of path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return readAll(descriptor)
+    }
+
     private static func unreadable(_ name: String) -> ExitCode {
         let reason = String(cString: strerror(errno))
         return failure("cannot read \(name): \(reason)", exitCode: 66)

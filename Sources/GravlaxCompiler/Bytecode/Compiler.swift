@@ -9,6 +9,13 @@ package struct CompilerOptions: Sendable {
     /// Paths of the modules that a script may import.
     package var modules: [String]
 
+    /// Scopes of the modules that its imports of files mean, by path (`Linker`).
+    package var imports: [String: String] = [:]
+    /// The scope of what is compiled, when that is a module.
+    package var scope: String?
+    /// All modules that come with the program.
+    package var linked: [Program] = []
+
     package init(isInteractive: Bool = false, modules: [String] = BuiltinModules.paths) {
         self.isInteractive = isInteractive
         self.modules = modules

@@ -36,9 +36,7 @@ extension Generator {
         case .function(let function):
             declare(function)
         case .import(let path, let name):
-            // A module stands in a global slot that is called after its path, which no variable can be.
-            emit(.getglobal, a: base, bx: globalSlot(path), at: place)
-            builder.push()
+            importModule(path, at: place)
             emit(.defglobal, a: base, bx: globalSlot(name.text), at: place)
             builder.release(to: base)
         case .class(let name, let superclass, let methods):
@@ -47,6 +45,29 @@ extension Generator {
     }
 
     // MARK: Declarations
+
+    /// Pushes a module. It stands in a global slot that no variable can be called like. That of a file is run first: it
+    /// knows whether it has been.
+    private mutating func importModule(_ path: String, at place: Place) {
+        let base = top
+        guard let scope = options.imports[path] else {
+            if !options.modules.contains(path) {
+                diagnostics.append(
+                    Diagnostic(
+                        "No module is called '\(path)'.", at: .token("\"\(path)\""), span: place.span, line: place.line))
+            }
+            emit(.getglobal, a: base, bx: slot(path), at: place)
+            return builder.push()
+        }
+        for method in [Program.runMethod, Program.ranMethod] {
+            emit(.getglobal, a: base, bx: slot(scope), at: place)
+            builder.push()
+            builder.emit(
+                .invoke, a: base, b: 0, c: builder.site(symbol(method)), line: place.line, span: place.span)
+            builder.release(to: base)
+        }
+        builder.push()
+    }
 
     private mutating func variable(_ name: Name, _ initialiser: ExpressionID?, at place: Place) {
         let base = top

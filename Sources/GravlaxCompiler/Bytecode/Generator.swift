@@ -97,7 +97,7 @@ struct Generator {
         finishFunction(nil, end: tree.end)
         return Program(
             functions: functions.map { $0! }, classes: classes, symbols: symbols, globalNames: globalNames,
-            sourceName: name)
+            sourceName: name, scope: options.scope, modules: options.linked)
     }
 
     /// Generates a function and the instruction that makes its closure, in R[top].
@@ -194,6 +194,11 @@ struct Generator {
     }
 
     mutating func globalSlot(_ name: String) -> Int {
+        slot(Program.globalName(name, in: options.scope))
+    }
+
+    /// The slot that is called so, whatever the scope.
+    mutating func slot(_ name: String) -> Int {
         if let slot = globalSlots[name] { return slot }
         globalNames.append(name)
         globalSlots[name] = globalNames.count - 1

@@ -14,11 +14,18 @@ package final class Program: Sendable {
     package let globalNames: [String]
     /// Name of the source text, as errors show it.
     package let sourceName: String
+    /// What the names of the program's own globals begin with when it is a module: the name of the module's slot, and
+    /// a zero byte between. nil for the program itself.
+    package let scope: String?
+    /// The modules that it imports, and those that they import, in the order in which they were compiled.
+    package let modules: [Program]
 
     package init(
         functions: [FunctionPrototype], classes: [ClassPrototype], symbols: [String],
-        globalNames: [String], sourceName: String
+        globalNames: [String], sourceName: String, scope: String? = nil, modules: [Program] = []
     ) {
+        self.scope = scope
+        self.modules = modules
         self.functions = functions
         self.classes = classes
         self.symbols = symbols
@@ -27,6 +34,21 @@ package final class Program: Sendable {
     }
 
     package var script: FunctionPrototype { functions[0] }
+
+    /// The scope, and the name of the slot, of the module that a file with this name is. No variable is called so.
+    package static func scope(ofModule name: String) -> String { "file:" + name }
+
+    /// The name of the slot of a module's global.
+    package static func globalName(_ name: String, in scope: String?) -> String { scope.map { "\($0)\0\(name)" } ?? name }
+
+    /// The name in the source text of the global in a slot.
+    package static func ownName(ofGlobal name: String) -> String {
+        String(name[(name.lastIndex(of: "\0").map { name.index(after: $0) } ?? name.startIndex)...])
+    }
+
+    /// Names of the methods by which imports run modules, and note that they have run. No script can write them.
+    package static let runMethod = "\0run"
+    package static let ranMethod = "\0ran"
 }
 
 /// One compiled function.

@@ -29,7 +29,11 @@ extension Parser {
         advance()
         advance()
         let path = String(decoding: stringValue(previous), as: UTF8.self)
-        if !modules.contains(path) { failName("No module is called '\(path)'.", note: noteOnModule(path)) }
+        if path.hasPrefix("std/") {
+            if !modules.contains(path) { failName("No module is called '\(path)'.", note: noteOnModule(path)) }
+        } else {
+            result.tree.imports.append(FileImport(path: path, span: previous.span, line: previous.line))
+        }
         if isWord(current, "as") {
             advance()
         } else {

@@ -154,6 +154,8 @@ package struct SyntaxTree: Sendable {
     package private(set) var functions: [Function] = []
     /// The declarations of the script, in order.
     package var body: [StatementID] = []
+    /// The imports of files, in order.
+    package var imports: [FileImport] = []
     /// The end of the text.
     package var end = Place(span: CodeSpan(start: 0, end: 0), line: 1)
 

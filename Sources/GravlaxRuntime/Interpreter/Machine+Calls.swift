@@ -118,6 +118,9 @@ extension Machine {
         let symbol = prototype.pointee.siteSymbols[i.c]
         let receiver = Value(bits: frame.pointee.base[i.a])
         guard let words = receiver.object(.instance) else {
+            if let module = receiver.object(.module), fileNumber(module) != nil {
+                return callMember(frame, module, symbol, i)
+            }
             guard let builtin = member(symbol, of: receiver) else {
                 return noMethods(receiver, symbol)
             }
@@ -137,6 +140,21 @@ extension Machine {
             frame.pointee.base[i.a] = callee.bits
             return call(frame, callee, window: i.a, argumentCount: i.b)
         }
+    }
+
+    /// Calls a member of a file.
+    private func callMember(
+        _ frame: FramePointer, _ module: ObjectWords, _ symbol: Int32, _ i: Operands
+    ) -> FramePointer? {
+        let site = frame.pointee.prototype.unsafelyUnwrapped.pointee.caches + i.c
+        guard let callee = fileMember(module, symbol, site) else {
+            if let step = importStep(frame, module, symbol, window: i.a) { return step }
+            _ = noMember(symbol, Value(object: module))
+            return nil
+        }
+        guard accepts(callee, i.b) else { return nil }
+        frame.pointee.base[i.a] = callee.bits
+        return call(frame, callee, window: i.a, argumentCount: i.b)
     }
 
     /// A field or method that no cache word can describe.

@@ -61,6 +61,10 @@ extension Machine {
         let symbol = prototype.pointee.siteSymbols[i.c]
         let receiver = Value(bits: frame.pointee.base[i.b])
         guard let instance = receiver.object(.instance) else {
+            if let module = receiver.object(.module), let value = fileMember(module, symbol, prototype.pointee.caches + i.c) {
+                frame.pointee.base[i.a] = value.bits
+                return true
+            }
             return getBuiltinProperty(frame, i, receiver, symbol)
         }
         let cache = find(symbol, in: instance)
@@ -109,7 +113,7 @@ extension Machine {
 
     /// A module has no member called so.
     func noMember(_ symbol: Int32, _ module: Value) -> Bool {
-        fail("Module '\(ModuleObject.path(module.words))' has no member '\(symbols.name(symbol))'.")
+        fail("Module '\(path(ofModule: module.words))' has no member '\(symbols.name(symbol))'.")
     }
 
     /// The property `count`; `nil` for values without one.

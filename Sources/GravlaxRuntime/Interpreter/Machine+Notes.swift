@@ -97,6 +97,7 @@ extension Machine {
             shape.pointee.owner.pointee.methods.forEach { symbol, _ in names.append(symbols.name(symbol)) }
             return names
         case .module:
+            if let number = fileNumber(value.words) { return memberNames(ofFile: number) }
             return BuiltinTable.names(of: owner(of: value))
         case .list, .map, .weakMap, .longString, .shortString:
             return ["count"] + BuiltinTable.names(of: owner(of: value))

@@ -42,7 +42,7 @@ extension Machine {
 
     @inline(never) func undefinedGlobal(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ slot: Int) -> Bool {
         enter(frame, pc)
-        return fail("Undefined variable '\(globalNames[slot])'.")
+        return fail("Undefined variable '\(Program.ownName(ofGlobal: globalNames[slot]))'.")
     }
 
     @inline(never) func additionExpected(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {

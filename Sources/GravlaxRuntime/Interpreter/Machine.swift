@@ -63,6 +63,9 @@ final class Machine: RootSource {
     var reportError: ((RuntimeError) -> Void)?
     /// Calls a function for `callBack`; made when it is used first.
     var trampoline: UnsafeMutablePointer<PrototypeRecord>?
+    /// Files that were imported, and their numbers by scope.
+    var fileModules: [FileModule] = []
+    var fileModuleNumbers: [String: Int] = [:]
     /// The prelude, once one of its functions has been called.
     var prelude: ProgramInstance?
     /// Closures of the prelude's functions, by number; 0 until they are made. Roots.
@@ -132,16 +135,6 @@ final class Machine: RootSource {
         if names.count > globalNames.count { globalNames = names }
     }
 
-    /// Gives the slots that are called after modules their modules. False: out of memory.
-    private func defineModules() -> Bool {
-        for slot in globalNames.indices where state.pointee.globals[slot] == Value.undefinedBits {
-            guard let number = BuiltinModules.paths.firstIndex(of: globalNames[slot]) else { continue }
-            guard let module = makeModule(number) else { return false }
-            state.pointee.globals[slot] = module.bits
-        }
-        return true
-    }
-
     // MARK: Roots
 
     /// Registers of all frames lie in one piece: windows overlap at the arguments, and above the top frame's live
@@ -168,7 +161,7 @@ final class Machine: RootSource {
     /// Names of the globals that have a value.
     var definedGlobalNames: [String] {
         globalNames.indices.filter { slot in
-            state.pointee.globals[slot] != Value.undefinedBits && !BuiltinModules.paths.contains(globalNames[slot])
+            state.pointee.globals[slot] != Value.undefinedBits && !globalNames[slot].contains(where: { $0 == "/" || $0 == ":" })
         }.map { globalNames[$0] }
     }
 
@@ -209,8 +202,7 @@ final class Machine: RootSource {
         guard program.globalNames.starts(with: globalNames) else {
             throw RuntimeError(message: "The program was compiled for other globals.")
         }
-        extendGlobals(to: program.globalNames)
-        guard defineModules() else {
+        guard link(program) else {
             failure = nil
             throw RuntimeError(message: "Out of memory.")
         }

@@ -98,7 +98,7 @@ extension Machine {
     /// Whose members `value` has.
     func owner(of value: Value) -> BuiltinOwner? {
         guard let module = value.object(.module) else { return BuiltinOwner.of(value.kind) }
-        return BuiltinOwner.module(upperHalf(module[0]))
+        return fileNumber(module) == nil ? BuiltinOwner.module(upperHalf(module[0])) : nil
     }
 
     /// Sets the error and gives `nil`, for a built-in to return.

@@ -124,7 +124,7 @@ extension Machine {
             put(" instance")
         case .module:
             put("<module ")
-            var path = ModuleObject.path(value.words)
+            var path = path(ofModule: value.words)
             path.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
             put(">")
         case .range: RangeObject.write(value.words, emit)

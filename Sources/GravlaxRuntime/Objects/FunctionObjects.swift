@@ -7,7 +7,7 @@ import GravlaxHeap
 ///     cell          word 0 header                              word 1 content
 ///     bound method  word 0 header                              word 1 receiver   word 2 method
 ///     native        word 0 header (upper half: `Builtin` number)
-///     module        word 0 header (upper half: number in `BuiltinModules.paths`)
+///     module        word 0 header (upper half: number in `BuiltinModules.paths`, and beyond them of a file)
 package enum ClosureObject {
     package static let firstCapture = 2
 
@@ -32,9 +32,4 @@ enum BoundMethodObject {
     static var layout: ObjectLayout { ObjectLayout(headerWords: 1, slotCount: 2) }
     static let receiver = 1
     static let method = 2
-}
-
-enum ModuleObject {
-    /// What imports call it.
-    static func path(_ words: ObjectWords) -> String { BuiltinModules.paths[upperHalf(words[0])] }
 }

@@ -35,6 +35,17 @@ struct InlineCache {
             | UInt64(kind.rawValue)
     }
 
+    /// A member of a file: its global slot stands where `slot` and `delta` do. Kind and form are those of no other cache.
+    @inline(__always) static var moduleMember: UInt64 { 0xE }
+
+    init(module number: UInt32, wideSlot: Int) {
+        word = wideSlot < 1 << 20
+            ? UInt64(number) << 32 | UInt64(wideSlot) << 12 | InlineCache.moduleMember << 8 | UInt64(ObjectKind.module.rawValue)
+            : 0
+    }
+
+    @inline(__always) var wideSlot: Int { Int(word >> 12 & 0xF_FFFF) }
+
     /// Stands for lists' own `push`. Kind and form are those of no other cache.
     @inline(__always) static var push: UInt64 { 0xF00 | UInt64(ObjectKind.list.rawValue) }
 
