@@ -76,10 +76,10 @@ enum Arithmetic {
     @inline(never) private static func objectsAreEqual(_ left: UInt64, _ right: UInt64) -> Bool {
         let leftValue = Value(bits: left)
         let rightValue = Value(bits: right)
-        guard StringObject.isString(leftValue), StringObject.isString(rightValue) else {
-            return rangesAreEqual(leftValue, rightValue)
-        }
-        return StringObject.areEqual(leftValue.words, rightValue.words)
+        // The header says the kind, of a string how long it is, of a range whether it has its end.
+        guard leftValue.words[0] == rightValue.words[0] else { return false }
+        return StringObject.isString(leftValue)
+            ? StringObject.areEqual(leftValue.words, rightValue.words) : rangesAreEqual(leftValue, rightValue)
     }
 
     /// Whether both are ranges, and written alike.

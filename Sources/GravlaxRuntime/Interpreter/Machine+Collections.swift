@@ -32,6 +32,10 @@ extension Machine {
         let base = frame.pointee.base
         let container = Value(bits: base[i.b])
         let key = Value(bits: base[i.c])
+        if let map = container.object(.map) {
+            base[i.a] = value(in: map, key.bits)
+            return true
+        }
         switch container.kind {
         case .list:
             if let range = key.object(.range) { return slice(frame, i, list: container.words, RangeObject.bounds(range)) }
@@ -39,8 +43,6 @@ extension Machine {
                 return false
             }
             base[i.a] = ListObject.elements(container.words)[index]
-        case .map:
-            base[i.a] = mapValue(container.words, key)?.bits ?? Value.nilBits
         case .longString, .shortString:
             if let range = key.object(.range) { return slice(frame, i, string: container.words, RangeObject.bounds(range)) }
             let count = StringObject.scalarCount(container.words)

@@ -75,14 +75,36 @@ package enum StringObject {
         return longTextsAreEqual(left, right)
     }
 
-    @inline(never) private static func longTextsAreEqual(_ left: ObjectWords, _ right: ObjectWords) -> Bool {
-        let leftHash = UnsafeRawPointer(left).load(fromByteOffset: 8, as: UInt32.self)
-        let rightHash = UnsafeRawPointer(right).load(fromByteOffset: 8, as: UInt32.self)
+    /// Of two long strings with the same header. Most texts are short enough that a call would cost more than the comparison.
+    @inline(__always) private static func longTextsAreEqual(_ left: ObjectWords, _ right: ObjectWords) -> Bool {
+        let left = UnsafeRawPointer(left)
+        let right = UnsafeRawPointer(right)
+        let leftHash = left.load(fromByteOffset: 8, as: UInt32.self)
+        let rightHash = right.load(fromByteOffset: 8, as: UInt32.self)
         if leftHash != 0, rightHash != 0, leftHash != rightHash { return false }
-        return memcmp(
-            UnsafeRawPointer(left) + longTextOffset, UnsafeRawPointer(right) + longTextOffset,
-            upperHalf(left[0])) == 0
+        let count = upperHalf(left.load(as: UInt64.self))
+        if count > inlineComparisonLimit { return memcmp(left + longTextOffset, right + longTextOffset, count) == 0 }
+        func differ(_ offset: Int) -> Bool {
+            left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                != right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        }
+        // Eight bytes at a turn; the last eight overlap those before, or, of seven bytes, the hash, which does not count.
+        let end = longTextOffset + count
+        if count < 8 {
+            let mask = ~UInt64(0) << 8
+            let leftLast = left.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
+            let rightLast = right.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
+            return (leftLast ^ rightLast) & mask == 0
+        }
+        var offset = longTextOffset
+        while offset + 8 <= end {
+            if differ(offset) { return false }
+            offset += 8
+        }
+        return !differ(end - 8)
     }
+
+    private static let inlineComparisonLimit = 64
 
     /// Fills in the long string at `words`, whose text has been copied already.
     @inline(__always) static func initializeLong(_ words: ObjectWords, byteCount: Int, isASCII: Bool) {
