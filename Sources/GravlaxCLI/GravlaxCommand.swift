@@ -66,7 +66,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let source = try SourceFile(path: file)
-        let session = try Session(memory: memory.settings, diagnostics: diagnostics.style)
+        let session = try Session(memory: memory.settings, diagnostics: diagnostics.style, arguments: arguments)
         try session.runProgram(name: source.name, bytes: source.bytes)
     }
 }

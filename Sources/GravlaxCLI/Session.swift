@@ -15,7 +15,8 @@ final class Session {
     private let sources = SourceTexts()
     private var lineCount = 0
 
-    init(memory: MemorySettings, diagnostics: DiagnosticsOptions.Style) throws {
+    /// - Parameter arguments: of the program.
+    init(memory: MemorySettings, diagnostics: DiagnosticsOptions.Style, arguments: [String] = []) throws {
         self.memory = memory
         self.diagnostics = diagnostics
         let settings = try CollectorSettings.fromEnvironment()
@@ -28,6 +29,8 @@ final class Session {
             // Of the heap or of what the interpreter needs in it: the one reason is memory.
             throw failure("cannot start: not enough memory", exitCode: 70)
         }
+        interpreter.grants.io = true
+        interpreter.grants.system = Grants.System(arguments: arguments) { Glibc.exit($0) }
         let heap = interpreter.heap
         TracePrinter(memory.traceLines | settings.traceLines) { StandardStream.error.write($0) }.attach(to: heap)
         trace = try memory.trace.map { try TraceOutput(path: $0, of: heap) }

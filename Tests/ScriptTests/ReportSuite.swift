@@ -87,9 +87,9 @@ struct ReportSuite {
     }
 
     @Test(arguments: [
-        (["gravlax", "run", "a.lox"], PlainInvocation.file("a.lox")),
-        (["gravlax", "run", "a.lox", "--stats", "x"], .file("a.lox")),
-        (["gravlax", "run", "-"], .file("-")),
+        (["gravlax", "run", "a.lox"], PlainInvocation.file("a.lox", arguments: [])),
+        (["gravlax", "run", "a.lox", "--stats", "x"], .file("a.lox", arguments: ["--stats", "x"])),
+        (["gravlax", "run", "-"], .file("-", arguments: [])),
         (["gravlax", "-e", "-x"], .code("-x")),
         (["gravlax"], nil), (["gravlax", "run"], nil), (["gravlax", "-e"], nil), (["gravlax", "a.lox", "b"], nil),
         (["gravlax", "run", "--stats", "a.lox"], nil), (["gravlax", "run", "--", "a.lox"], nil),

@@ -60,6 +60,12 @@ public final class Interpreter {
     /// The heap, for statistics and verification.
     package var heap: Heap { machine.heap }
 
+    /// What programs may do outside. Set before the first program runs.
+    package var grants: Grants {
+        get { machine.grants }
+        set { machine.grants = newValue }
+    }
+
     /// Gets the errors of functions that the collector's module calls at safepoints. They end no program.
     package var onCallbackError: ((RuntimeError) -> Void)? {
         get { machine.reportError }

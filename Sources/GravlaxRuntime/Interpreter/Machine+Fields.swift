@@ -103,6 +103,11 @@ extension Machine {
             default: return fail("Only instances have properties.")
             }
         }
+        if BuiltinTable.shared.row(builtin).isProperty {
+            guard let value = property(builtin, frame.pointee.base + i.b) else { return false }
+            frame.pointee.base[i.a] = value.bits
+            return true
+        }
         guard let native = makeNative(builtin) else { return false }
         temporaries[0] = native.bits
         defer { temporaries[0] = 0 }

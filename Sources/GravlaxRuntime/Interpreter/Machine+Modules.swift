@@ -53,6 +53,7 @@ extension Machine {
     /// that function.
     private func define(_ slot: Int, isNew: Bool) -> Bool {
         let name = globalNames[slot]
+        if !grants.allows(name) { return true }
         if let number = BuiltinModules.paths.firstIndex(of: name) ?? fileModuleNumbers[name].map({ $0 + BuiltinModules.paths.count }) {
             guard let module = makeModule(number) else { return false }
             mutator.store(module.bits, to: state.pointee.globals + slot)

@@ -42,6 +42,9 @@ extension Machine {
 
     @inline(never) func undefinedGlobal(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ slot: Int) -> Bool {
         enter(frame, pc)
+        if !grants.allows(globalNames[slot]) {
+            return fail("Module '\(globalNames[slot])' can't be imported: the host does not grant it.")
+        }
         return fail("Undefined variable '\(Program.ownName(ofGlobal: globalNames[slot]))'.")
     }
 

@@ -63,6 +63,12 @@ final class Machine: RootSource {
     var reportError: ((RuntimeError) -> Void)?
     /// Calls a function for `callBack`; made when it is used first.
     var trampoline: UnsafeMutablePointer<PrototypeRecord>?
+    /// What the host lets programs do.
+    var grants = Grants()
+    /// What was read from standard input and not given to the program yet.
+    var input: [UInt8] = []
+    /// The state of `std/random`, once it has been used.
+    var random: RandomState?
     /// Files that were imported, and their numbers by scope.
     var fileModules: [FileModule] = []
     var fileModuleNumbers: [String: Int] = [:]

@@ -14,6 +14,21 @@ enum Builtin: UInt8, CaseIterable {
     case has, get, remove, keys, values, clearMap, copyMap
     // Members of std/gc
     case collect, stats, percent, memoryLimit, releaseMemory, step, keepAlive, trace, onFinalize, onCleanup, runFinalizers, weakReference, weakMap
+    // Members of std/math
+    case pi, e, infinity, notANumber, maxInteger, minimum, maximum, abs, floor, ceil, round, truncate, sign, sqrt, cbrt, pow, exp, log, log2, log10
+    case sin, cos, tan, asin, acos, atan, atan2, sinh, cosh, tanh, hypot, clamp
+    // Members of std/random
+    case seed, randomNumber, randomInteger, choice, shuffle
+    // Members of std/time
+    case monotonic, now
+    // Members of std/json
+    case parse, stringify
+    // Members of std/bits
+    case bitAnd, bitOr, bitXor, bitNot, shiftLeft, shiftRight, bitTest, bitCount, bitLength
+    // Members of std/io
+    case readFile, writeFile, appendFile, exists, removeFile, listFolder, readLine, readInput, writeError
+    // Members of std/os
+    case arguments, environment, exit
     // Methods of weak references and weak maps
     case getWeak, weakGet, weakSet, weakHas, weakRemove
 }
@@ -22,7 +37,7 @@ enum Builtin: UInt8, CaseIterable {
 enum BuiltinOwner: UInt8, CaseIterable {
     case global, string, list, map, weakReference, weakMap
     /// The modules, in the order of `BuiltinModules.paths`.
-    case gc
+    case gc, math, random, time, json, bits, io, os
 
     /// The owner of the members of the module with a number in `BuiltinModules.paths`.
     static func module(_ number: Int) -> BuiltinOwner? { BuiltinOwner(rawValue: gc.rawValue + UInt8(number)) }

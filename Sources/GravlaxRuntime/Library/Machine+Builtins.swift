@@ -82,7 +82,19 @@ extension Machine {
         case .weakReference: runWeak(builtin, window)
         case .weakMap: runWeakMap(builtin, window, argumentCount: argumentCount)
         case .gc: runCollectorMember(builtin, window, argumentCount: argumentCount)
+        case .math: runMath(builtin, window, argumentCount: argumentCount)
+        case .random: runRandom(builtin, window, argumentCount: argumentCount)
+        case .time: runTime(builtin)
+        case .json: runJSON(builtin, window, argumentCount: argumentCount)
+        case .bits: runBits(builtin, window, argumentCount: argumentCount)
+        case .io: runFiles(builtin, window, argumentCount: argumentCount)
+        case .os: runSystem(builtin, window, argumentCount: argumentCount)
         }
+    }
+
+    /// The value of a built-in that is read, not called; `nil`: failed. The receiver is in a register.
+    func property(_ builtin: Builtin, _ receiver: UnsafeMutablePointer<UInt64>) -> Value? {
+        run(builtin, BuiltinTable.shared.row(builtin).owner, receiver, argumentCount: 0)
     }
 
     /// An argument that may be left out: nil then.

@@ -11,6 +11,8 @@ import Testing
     /// What the compiler lets scripts import is there.
     @Test(arguments: BuiltinModules.paths) func everyModuleExists(path: String) throws {
         let interpreter = try Interpreter(configuration: HeapConfiguration()) { _ in }
+        interpreter.grants.io = true
+        interpreter.grants.system = Grants.System(arguments: []) { _ in fatalError("no script ends the tests") }
         let program = try Compiler.compile(
             source: Array("import \"\(path)\" as m; m".utf8), name: "test", globalNames: interpreter.globalNames,
             options: CompilerOptions(isInteractive: true))
@@ -28,6 +30,15 @@ import Testing
         #expect(try interpreter.run(answer) == "true")
         let own = interpreter.definedGlobalNames.filter { !Interpreter.libraryGlobalNames.contains($0) }
         #expect(own.sorted() == ["a", "b", "same"])
+    }
+
+    /// What the host does not grant is an error where it is imported.
+    @Test(arguments: ["std/io", "std/os"]) func nothingIsGrantedUnasked(path: String) throws {
+        let interpreter = try Interpreter(configuration: HeapConfiguration()) { _ in }
+        let error = #expect(throws: RuntimeError.self) {
+            try interpreter.run(try Self.compile("import \"\(path)\" as m;", interpreter))
+        }
+        #expect(error?.message == "Module '\(path)' can't be imported: the host does not grant it.")
     }
 
     @Test func aHostDecidesWhichModulesThereAre() throws {
