@@ -58,7 +58,7 @@ struct GuideSuite {
     private static func snippets(_ kind: String) -> [Snippet] {
         let folder = Subject.root.appendingPathComponent("docs/guide")
         var snippets: [Snippet] = []
-        for name in ["language.md", "running.md", "watching.md"] {
+        for name in ["language.md", "library.md", "running.md", "watching.md"] {
             guard let text = try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8) else { continue }
             var program = ""
             var open: (kind: String, line: Int, lines: [String])?
