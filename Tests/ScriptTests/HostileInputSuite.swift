@@ -186,6 +186,24 @@ struct HostileInputSuite {
         #expect(outcome.errorLines.first == "Out of memory.")
     }
 
+    /// The error of each can be caught, again and again, and leaves the interpreter sound.
+    @Test(arguments: [
+        "var s = \"x\"; while (true) s = s + s;",
+        "var l = []; while (true) l.push([l]);",
+        "var m = {}; var i = 0; while (true) { m[i] = i; i = i + 1; }",
+        "class N {} var n = nil; while (true) { var m = N(); m.next = n; n = m; }",
+        "var n = nil; while (true) n = [n];",
+        "var n = nil; try { while (true) n = Error(n); } finally { n = nil; }",
+    ])
+    func outOfMemoryIsCaught(text: String) throws {
+        let outcome = try run(
+            "fun fill() { \(text) } for (var i = 0; i < 3; i = i + 1) { try { fill(); } catch (e) { print e.message; print e is Error; } }"
+                + " var l = []; for (var i = 0; i < 10000; i = i + 1) l.push([i]); print l[-1];",
+            options: ["--memory-limit=4MiB"])
+        #expect(outcome.errorText == "")
+        #expect(outcome.outputText == String(repeating: "Out of memory.\ntrue\n", count: 3) + "[9999]\n")
+    }
+
     /// Garbage fills the budget to a different degree each time; recursion that fits without it fits with it.
     @Test(arguments: [1_000, 1_200, 1_300, 1_350, 1_400, 1_450, 1_500, 1_600, 2_000])
     func stackGrowsIntoGarbage(kibibytes: Int) throws {

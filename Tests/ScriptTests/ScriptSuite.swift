@@ -11,7 +11,7 @@ struct ScriptSuite {
     static let collectorScripts = (scripts + examples).filter { path in
         [
             "gc", "closure", "class", "string", "list", "map", "inheritance", "module", "finalizer", "weak", "interpolation",
-            "range", "slice", "function_expression", "default_parameter", "rest_parameter", "compound_assignment",
+            "range", "slice", "function_expression", "default_parameter", "rest_parameter", "compound_assignment", "error",
         ].contains {
             path.hasPrefix("Tests/Scripts/\($0)/")
         } || path.hasPrefix("Examples/")

@@ -145,8 +145,12 @@ package struct Resolver {
 
     private mutating func resolve(_ id: StatementID) {
         switch tree[id] {
-        case .expression(let value), .print(let value):
+        case .expression(let value), .print(let value), .throw(let value):
             resolve(value)
+        case .try(let body, let handler, let final):
+            resolve(block: body)
+            if let handler { resolve(block: handler.body, declaring: handler.name) }
+            if let final { resolve(block: final) }
         case .var(let name, let initialiser):
             // Only functions in its initialiser can mean it by its name: elsewhere that is an error of the parser's.
             declare(name)
@@ -156,9 +160,7 @@ package struct Resolver {
             resolve(initialiser)
             if let variable { initialising.remove(variable) }
         case .block(let statements):
-            openScope()
-            for statement in statements { resolve(statement) }
-            closeScope()
+            resolve(block: statements)
         case .if(let condition, let then, let otherwise):
             resolve(condition)
             resolve(then)
@@ -191,6 +193,13 @@ package struct Resolver {
         case .class(let name, let superclass, let methods):
             resolveClass(name, superclass, methods)
         }
+    }
+
+    private mutating func resolve(block statements: [StatementID], declaring name: Name? = nil) {
+        openScope()
+        if let name { declare(name) }
+        for statement in statements { resolve(statement) }
+        closeScope()
     }
 
     private mutating func resolveClass(_ name: Name, _ superclass: Name?, _ methods: [FunctionID]) {

@@ -25,6 +25,10 @@ package struct Disassembler {
             text += self.text(of: Instruction(word: function.code[pc]), at: pc, in: function, labels: labels) + "\n"
             lastLine = line
         }
+        for handler in function.handlers {
+            let target = labels[Int(handler.target)].map { "L\($0)" } ?? "@\(handler.target)"
+            text += "        errors at \(handler.start) ..< \(handler.end): R\(handler.register), \(target)\n"
+        }
         return text
     }
 
@@ -86,6 +90,7 @@ package struct Disassembler {
             guard instruction.checkedOpcode != nil, let distance = instruction.jumpDistance else { continue }
             targets.insert(pc + 1 + distance)
         }
+        for handler in function.handlers { targets.insert(Int(handler.target)) }
         return Dictionary(uniqueKeysWithValues: targets.sorted().enumerated().map { ($1, $0) })
     }
 

@@ -36,6 +36,7 @@ struct FunctionBuilder {
     private(set) var constants: [Constant] = []
     private(set) var siteSymbols: [Int32] = []
     private(set) var registerCount: Int
+    private(set) var handlers: [ErrorHandler] = []
     /// The first free register.
     private(set) var top: Int
     /// The first limit that was exceeded; the code is useless from there on.
@@ -180,6 +181,14 @@ struct FunctionBuilder {
         return Instruction(opcode, a: a, b: b, jump: distance)
     }
 
+    /// Lets errors in the instructions from `start` up to `end` go on at the next one to be emitted, with the error in
+    /// R[top], which becomes part of the stack. Those for inner ranges come first.
+    mutating func handle(from start: Int, to end: Int) {
+        handlers.append(ErrorHandler(start: start, end: end, target: label(), register: top))
+        registerCount = max(registerCount, top + 1)
+        push()
+    }
+
     // MARK: Tables
 
     mutating func constant(_ constant: Constant) -> Int {
@@ -210,6 +219,6 @@ struct FunctionBuilder {
         FunctionPrototype(
             name: name, kind: kind, arity: arity, requiredCount: requiredCount, hasRest: hasRest, registerCount: registerCount, code: code, live: live,
             constants: constants, captures: captures, siteSymbols: siteSymbols, lines: lines, spans: spans,
-            declarationLine: declarationLine)
+            declarationLine: declarationLine, handlers: handlers)
     }
 }

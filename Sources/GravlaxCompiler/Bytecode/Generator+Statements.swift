@@ -29,10 +29,15 @@ extension Generator {
         case .forIn(let names, let iterable, let body):
             if !countedIteration(names, iterable, body) { iteration(names, iterable, body) }
         case .break, .continue:
-            exitLoop(id, jump(.jmp, at: place))
+            emitLoopExit(id, at: place)
         case .return(_, let value):
-            emitReturn(value.map { operand($0) }, at: place)
+            leaveFunction(value.map { operand($0) }, at: place)
             builder.release(to: base)
+        case .throw(let value):
+            emit(.throw, a: operand(value), at: place)
+            builder.release(to: base)
+        case .try(let body, let handler, let final):
+            tryStatement(body, handler, final, at: place)
         case .function(let function):
             declare(function)
         case .import(let path, let name):
@@ -93,7 +98,7 @@ extension Generator {
         if resolution[variable].livesInCell { emit(.newcell, a: register, b: register, at: place) }
     }
 
-    private mutating func pushNil(at place: Place) -> Int {
+    mutating func pushNil(at place: Place) -> Int {
         emit(.loadnil, a: top, b: 1, at: place)
         builder.push()
         return top - 1
@@ -166,7 +171,7 @@ extension Generator {
         _ test: ExpressionID, _ then: StatementID, _ otherwise: StatementID?, at place: Place
     ) {
         var exits: [PendingJump] = []
-        if otherwise == nil, let exit = loopExit(in: then) {
+        if otherwise == nil, !leavesFinal, let exit = loopExit(in: then) {
             condition(test, jumpIf: true, &exits)
             for jump in exits { exitLoop(exit, jump) }
             return

@@ -36,6 +36,8 @@ struct Generator {
         var captureIndexes: [VariableID: Int] = [:]
         /// The loops around, the innermost last.
         var loops: [OpenLoop] = []
+        /// The `finally` blocks that wait for what leaves their `try` statements, the innermost last.
+        var finals: [OpenFinal] = []
     }
 
     /// Jumps out of a loop's body that wait for their targets.

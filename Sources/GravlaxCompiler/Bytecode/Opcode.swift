@@ -210,6 +210,8 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     /// if there is a next element: R[A+3] (and R[A+4] when B is 2) = it, jump back
     case iternext
 
+    /// throw R[A]; when B is 1, a pending error goes on, with the trace that it has
+    case `throw`
     /// print R[A]
     case print
 
@@ -381,6 +383,7 @@ extension Opcode {
         case .iterprep: .init("iterprep", .abc, .update, .count)
         case .iternext: .init("iternext", .abc, .read, .count, .jumpBack)
 
+        case .throw: .init("throw", .abc, .read, .count)
         case .print: .init("print", .abc, .read)
         }
     }
@@ -388,7 +391,7 @@ extension Opcode {
     /// Whether control may continue with the next instruction.
     package var fallsThrough: Bool {
         switch self {
-        case .jmp, .loop, .return, .returnnil: false
+        case .jmp, .loop, .return, .returnnil, .throw: false
         default: true
         }
     }

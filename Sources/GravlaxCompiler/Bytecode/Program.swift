@@ -84,12 +84,15 @@ package final class FunctionPrototype: Sendable {
     package let spans: [CodeSpan]
     /// Line of the name in the declaration, from 1.
     package let declarationLine: UInt32
+    /// Where errors go on; the first that covers an instruction counts.
+    package let handlers: [ErrorHandler]
 
     package init(
         name: String?, kind: Kind, arity: Int, requiredCount: Int? = nil, hasRest: Bool = false, registerCount: Int,
         code: [UInt64], live: [UInt16],
         constants: [Constant] = [], captures: [CaptureSource] = [], siteSymbols: [Int32] = [],
-        lines: [UInt32], spans: [CodeSpan], declarationLine: UInt32 = 1
+        lines: [UInt32], spans: [CodeSpan], declarationLine: UInt32 = 1,
+        handlers: [ErrorHandler] = []
     ) {
         precondition(code.count == live.count && code.count == lines.count && code.count == spans.count)
         self.name = name
@@ -106,12 +109,27 @@ package final class FunctionPrototype: Sendable {
         self.lines = lines
         self.spans = spans
         self.declarationLine = declarationLine
+        self.handlers = handlers
     }
 
     /// The most arguments that have parameters of their own.
     package var positionalCount: Int { arity - (hasRest ? 1 : 0) }
 
     package var siteCount: Int { siteSymbols.count }
+}
+
+/// Where an error in a range of instructions, or in what they call, goes on.
+package struct ErrorHandler: Sendable, Equatable {
+    /// First instruction that is covered, and the one after the last.
+    package let start: Int32
+    package let end: Int32
+    package let target: Int32
+    /// Gets the error. Those below it are live throughout the range, and so are they at the target.
+    package let register: Int32
+
+    package init(start: Int, end: Int, target: Int, register: Int) {
+        (self.start, self.end, self.target, self.register) = (Int32(start), Int32(end), Int32(target), Int32(register))
+    }
 }
 
 /// A half-open range of byte offsets in the source text.

@@ -63,6 +63,7 @@ package struct Verifier {
     private mutating func run() {
         checkFunction()
         if function.code.isEmpty { return }
+        for handler in function.handlers { check(handler) }
         for pc in function.code.indices {
             let instruction = Instruction(word: function.code[pc])
             guard instruction.checkedOpcode != nil else {
@@ -184,6 +185,22 @@ package struct Verifier {
                 if function.kind == .script { fail(pc, "captures the script") }
             }
         }
+    }
+
+    private mutating func check(_ handler: ErrorHandler) {
+        let range = Int(handler.start)..<max(Int(handler.start), Int(handler.end))
+        let register = Int(handler.register)
+        guard !range.isEmpty, range.lowerBound >= 0, range.upperBound <= function.code.count,
+            function.code.indices.contains(Int(handler.target)), register >= 0, register < function.registerCount
+        else { return fail(Int(handler.target), "a handler of errors is out of bounds") }
+        for pc in range {
+            let instruction = Instruction(word: function.code[pc])
+            // A call gives the registers from its own on to the callee.
+            let isCall = instruction.checkedOpcode != nil && instruction.callsFromA
+            let kept = isCall ? min(Int(function.live[pc]), instruction.a) : Int(function.live[pc])
+            if kept < register { fail(pc, "an error leaves \(kept) registers, but its handler has \(register) below it") }
+        }
+        demand(register + 1, at: Int(handler.target), from: range.lowerBound)
     }
 
     // MARK: Registers

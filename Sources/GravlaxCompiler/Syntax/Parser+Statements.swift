@@ -141,6 +141,8 @@ extension Parser {
         if match(.if) { return ifStatement(from: start) }
         if match(.return) { return returnStatement() }
         if isAtLoopExit() { return loopExit() }
+        if isAtTry { return tryStatement() }
+        if isAtThrow() { return throwStatement() }
         if match(.while) {
             consume(.leftParen, "Expect '(' after 'while'.")
             let condition = expression()

@@ -96,11 +96,20 @@ package enum Statement: Sendable {
     case `import`(String, Name)
     case `break`
     case `continue`
+    case `throw`(ExpressionID)
+    /// A block, and what handles errors in it: one of the two at least.
+    case `try`([StatementID], catch: CatchClause?, finally: [StatementID]?)
     /// The keyword (for errors), and the value.
     case `return`(Name, ExpressionID?)
     case function(FunctionID)
     /// Name, superclass, methods.
     case `class`(Name, superclass: Name?, methods: [FunctionID])
+}
+
+/// `catch (name) { … }`: the name and the block share a scope.
+package struct CatchClause: Sendable {
+    package let name: Name
+    package let body: [StatementID]
 }
 
 /// A function or method.

@@ -16,9 +16,9 @@ import GravlaxHeap
 // end does nothing; `gravlax_end_…` keeps the optimiser from seeing that.
 
 extension Machine {
-    /// Runs from `first`, the frame above the bottom one, until it returns (true: its result is in the first
-    /// register) or fails (false: the frames are as they were at the failure, for the trace).
-    func execute(_ first: FramePointer) -> Bool {
+    /// Runs from `first` until the frame above the bottom one returns (true: its result is in the first register) or
+    /// something fails (false: the frames are as they were at the failure).
+    @inline(never) func loop(_ first: FramePointer) -> Bool {
         let mutator = self.mutator
         let state = self.state
         let globals = state.pointee.globals
@@ -535,6 +535,9 @@ extension Machine {
                 case .failed: return false
                 }
                 break looped
+            case .throw:
+                throwValue(at.frame, at.pc + 1, i)
+                return false
             case .print:
                 printValue(at.frame, at.pc + 1, i)
                 break done

@@ -51,8 +51,8 @@ public final class Interpreter {
     /// The global names so far, by slot: what the next program has to be compiled with.
     package var globalNames: [String] { machine.globalNames }
 
-    /// The first of them: the functions that every program has.
-    package static var libraryGlobalNames: [String] { BuiltinTable.globals.map(\.name) }
+    /// The first of them, which every program has.
+    package static var libraryGlobalNames: [String] { Machine.libraryGlobalNames }
 
     /// Those of them that have a value.
     package var definedGlobalNames: [String] { machine.definedGlobalNames }

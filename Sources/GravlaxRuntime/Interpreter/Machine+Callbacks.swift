@@ -79,6 +79,7 @@ extension Machine {
         output.flush()
         reportError?(makeError(above: bottom))
         failure = nil
+        thrown = Value.nilBits
     }
 
     /// The trampoline's prototype: `return R[0](R[1])`.

@@ -7,12 +7,19 @@ extension Machine {
         enter(frame, pc)
         let prototype = frame.pointee.prototype.unsafelyUnwrapped
         let template = programs[prototype.pointee.programNumber].program.classes[i.bx]
-        guard let name = makeString(template.name) else { return false }
-        temporaries[0] = name.bits
-        defer { temporaries[0] = 0 }
-        guard let words = allocate(classLayout) else { return false }
         var hints = SymbolIndex()
         for field in template.fieldNames { _ = hints.insert(prototype.pointee.symbols[Int(field)]) }
+        guard let made = makeClass(template.name, hints: hints) else { return false }
+        frame.pointee.base[i.a] = made.bits
+        return true
+    }
+
+    /// A class without methods.
+    func makeClass(_ text: String, hints: SymbolIndex) -> Value? {
+        guard let name = makeString(text) else { return nil }
+        temporaries[0] = name.bits
+        defer { temporaries[0] = 0 }
+        guard let words = allocate(classLayout) else { return nil }
         let record = shapes.makeRecord(for: words, hints: hints)
         words[0] = ObjectKind.classObject.header(upper: record.pointee.root.pointee.id)
         words[1] = UInt64(UInt(bitPattern: record))
@@ -23,10 +30,9 @@ extension Machine {
         temporaries[0] = Value(object: words).bits
         guard retrying({ mutator.addNativeCleanup(words, payload: UInt64(UInt(bitPattern: record))) ? () : nil }) != nil else {
             shapes.destroy(record)
-            return false
+            return nil
         }
-        frame.pointee.base[i.a] = Value(object: words).bits
-        return true
+        return Value(object: words)
     }
 
     @inline(never) func inherit(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
@@ -43,7 +49,7 @@ extension Machine {
         // By number, so that a method has the same number in both classes.
         numbered.sort { $0.number < $1.number }
         for (symbol, number) in numbered {
-            guard add(ClassObject.method(number: number, of: superclass), symbol, to: subclass) else { return false }
+            guard addMethod(ClassObject.method(number: number, of: superclass), symbol, to: subclass) else { return false }
         }
         inherited.pointee.hints.forEach { symbol, _ in _ = record.pointee.hints.insert(symbol) }
         shapes.updateCapacity(record)
@@ -54,10 +60,10 @@ extension Machine {
         enter(frame, pc)
         let symbol = frame.pointee.prototype.unsafelyUnwrapped.pointee.symbols[i.c]
         let base = frame.pointee.base
-        return add(Value(bits: base[i.b]), symbol, to: Value(bits: base[i.a]).words)
+        return addMethod(Value(bits: base[i.b]), symbol, to: Value(bits: base[i.a]).words)
     }
 
-    private func add(_ method: Value, _ symbol: Int32, to classWords: ObjectWords) -> Bool {
+    func addMethod(_ method: Value, _ symbol: Int32, to classWords: ObjectWords) -> Bool {
         let record = ClassObject.record(classWords)
         let count = record.pointee.methods.count
         let known = record.pointee.methods.find(symbol)

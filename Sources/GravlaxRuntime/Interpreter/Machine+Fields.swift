@@ -166,6 +166,29 @@ extension Machine {
         return true
     }
 
+    /// The value of a field; `nil` when there is none, or that is nil.
+    func property(_ symbol: Int32, of instance: ObjectWords) -> Value? {
+        let cache = find(symbol, in: instance)
+        let isField = cache.word != 0 && (cache.form == InlineCache.inlineField || cache.form == InlineCache.outsideField)
+        let value = isField ? field(cache, of: instance) : uncachedField(symbol, of: instance) ?? .nil
+        return value.isNil ? nil : value
+    }
+
+    /// Gives a field of the instance a value. Both are in roots. False: out of memory.
+    func assign(_ symbol: Int32, _ value: Value, to instance: ObjectWords) -> Bool {
+        let shape = shapes.shape(InstanceObject.shapeID(instance))
+        if shape.pointee.isDictionary {
+            return setMapValue(dictionary(of: instance), Value(unchecked: Double(symbol)), value)
+        }
+        let number = shapes.fieldNumber(symbol, in: shape)
+        if number >= 0 {
+            mutator.store(value.bits, to: slot(fieldCache(shape, number), of: instance))
+            return true
+        }
+        var site: UInt64 = 0
+        return addField(symbol, value, to: instance, shape, &site)
+    }
+
     /// Gives the instance a new field. The instance and `value` are in registers.
     private func addField(
         _ symbol: Int32, _ value: Value, to instance: ObjectWords, _ shape: ShapePointer,

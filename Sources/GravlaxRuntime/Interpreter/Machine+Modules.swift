@@ -49,6 +49,15 @@ extension Machine {
         return true
     }
 
+    /// The names that every file can use without declaring them: the first global slots.
+    static let libraryGlobalNames = BuiltinTable.globals.map(\.name) + ["Error"]
+
+    /// What a global of the library is at first. `nil`: out of memory.
+    func makeLibraryGlobal(_ number: Int) -> Value? {
+        let rows = BuiltinTable.globals
+        return number < rows.count ? makeNative(rows[rows.startIndex + number].builtin) : Value(bits: errorClass)
+    }
+
     /// Gives a slot that is called after a module the module, and a file's slot that is called like a function of the library
     /// that function.
     private func define(_ slot: Int, isNew: Bool) -> Bool {
@@ -59,9 +68,9 @@ extension Machine {
             mutator.store(module.bits, to: state.pointee.globals + slot)
         } else if isNew, name.utf8.contains(0) {
             let own = Program.ownName(ofGlobal: name)
-            guard let row = BuiltinTable.globals.first(where: { $0.name == own }) else { return true }
-            guard let native = makeNative(row.builtin) else { return false }
-            mutator.store(native.bits, to: state.pointee.globals + slot)
+            guard let number = Machine.libraryGlobalNames.firstIndex(of: own) else { return true }
+            guard let value = makeLibraryGlobal(number) else { return false }
+            mutator.store(value.bits, to: state.pointee.globals + slot)
         }
         return true
     }
@@ -71,7 +80,9 @@ extension Machine {
         guard let slot = fileModules[number].members[symbol] else { return nil }
         let value = Value(bits: state.pointee.globals[slot])
         if value == .undefined { return nil }
-        if value.kind == .native, BuiltinTable.globals.contains(where: { $0.name == symbols.name(symbol) }) { return nil }
+        if value.kind == .native || value.bits == errorClass, Machine.libraryGlobalNames.contains(symbols.name(symbol)) {
+            return nil
+        }
         return (slot, value)
     }
 

@@ -51,7 +51,21 @@ final class Machine: RootSource {
         case outOfMemory
         case stackOverflow
         case message(String)
+        /// A `throw`: of `thrown`.
+        case thrown
     }
+
+    /// What has been thrown and not yet caught, or nil. A root; treated like a register.
+    var thrown = Value.nilBits
+    /// The last value that was thrown and is no `Error`, for comparison only, and where: a `finally` may throw it on.
+    var lastThrown = (bits: Value.nilBits, trace: CallTrace())
+    /// The built-in class `Error`. A root.
+    var errorClass = Value.nilBits
+    /// The error for "Out of memory." when there is no memory for one. A root.
+    var reserve = Value.nilBits
+    let errorSymbols: ErrorSymbols
+    /// The program that has the code of `Error`.
+    var errorPrelude: ProgramInstance?
 
     /// What `gc.trace` was given, or nil; a root. Called after each cycle.
     var tracer = Value.nilBits
@@ -104,11 +118,13 @@ final class Machine: RootSource {
         initializerSymbol = symbols.intern("init")
         startSymbol = symbols.intern("start")
         endSymbol = symbols.intern("end")
+        errorSymbols = ErrorSymbols(&symbols)
         roots.machine = self
-        extendGlobals(to: BuiltinTable.globals.map(\.name))
-        for (slot, row) in BuiltinTable.globals.enumerated() {
-            guard let native = makeNative(row.builtin) else { throw RuntimeError(message: "Out of memory.") }
-            globals[slot] = native.bits
+        extendGlobals(to: Machine.libraryGlobalNames)
+        guard makeErrorClass() else { throw RuntimeError(message: "Out of memory.") }
+        for slot in globalNames.indices {
+            guard let value = makeLibraryGlobal(slot) else { throw RuntimeError(message: "Out of memory.") }
+            globals[slot] = value.bits
         }
     }
 
@@ -150,6 +166,9 @@ final class Machine: RootSource {
         visitor.visit(words: UnsafePointer(temporaries), count: Machine.temporaryCount)
         visitor.visit(words: UnsafePointer(preludeClosures), count: Prelude.Function.allCases.count)
         visitor.visit(word: tracer)
+        visitor.visit(word: thrown)
+        visitor.visit(word: errorClass)
+        visitor.visit(word: reserve)
         for program in programs {
             program.visitRoots { visitor.visit(words: $0, count: $1) }
         }
@@ -234,6 +253,7 @@ final class Machine: RootSource {
         defer {
             top = nil
             failure = nil
+            thrown = Value.nilBits
         }
         guard execute(first) else { throw makeError() }
         return Value(bits: state.pointee.stack.registers[0])
@@ -276,51 +296,6 @@ final class Machine: RootSource {
         defer { temporaries[0] = 0 }
         mutator.freeOSMemory()
         return state.pointee.stack.grow(top: frame, base: base, registerCount: registerCount, mutator)
-    }
-
-    /// The error of what runs above `bottom`, for the failure that is set.
-    func makeError(above bottom: Int = 0) -> RuntimeError {
-        let message: String
-        switch failure {
-        case .message(let text): message = text
-        case .stackOverflow: message = "Stack overflow."
-        case .outOfMemory, nil: message = "Out of memory."
-        }
-        guard let top else { return RuntimeError(message: message) }
-        let depth = top - state.pointee.stack.frames - bottom
-        let kept = RuntimeError.keptAtEachEnd
-        // What the prelude calls is left out: it is no part of the program.
-        let shown = (0..<depth).reduce(0) { $0 + (isHidden(top - $1) ? 0 : 1) }
-        var trace: [RuntimeError.TraceEntry] = []
-        let omitted = shown > 2 * kept ? shown - 2 * kept : 0
-        var position = 0
-        for index in 0..<depth where !isHidden(top - index) {
-            if omitted == 0 || position < kept || position >= kept + omitted { trace.append(traceEntry(top - index)) }
-            position += 1
-        }
-        var note: String?
-        if case .message = failure { note = self.note(on: message, at: top) }
-        return RuntimeError(
-            message: message, note: note, trace: trace, omittedCount: omitted, omissionIndex: kept)
-    }
-
-    /// Whether a frame runs a function of the prelude.
-    private func isHidden(_ frame: FramePointer) -> Bool {
-        guard let prelude, let record = frame.pointee.prototype else { return false }
-        return record.pointee.functions == prelude.functions
-    }
-
-    private func traceEntry(_ frame: FramePointer) -> RuntimeError.TraceEntry {
-        guard let record = frame.pointee.prototype, let pc = frame.pointee.pc else {
-            return RuntimeError.TraceEntry(functionName: nil, sourceName: "", line: 0, startByte: 0, endByte: 0)
-        }
-        let program = programs[record.pointee.programNumber].program
-        let function = program.functions[record.pointee.functionNumber]
-        let index = max(pc - record.pointee.code - 1, 0)
-        return RuntimeError.TraceEntry(
-            functionName: function.kind == .script ? nil : function.name ?? "anonymous function",
-            sourceName: program.sourceName, line: Int(function.lines[index]),
-            startByte: Int(function.spans[index].start), endByte: Int(function.spans[index].end))
     }
 }
 

@@ -39,11 +39,13 @@ public struct RuntimeError: Error, Sendable {
 
     /// The text as clox prints it: the message, then a line for each call.
     public var loxDescription: String {
-        var text = message + "\n"
-        for (index, entry) in trace.enumerated() {
-            if omittedCount > 0, index == omissionIndex { text += "[... \(omittedCount) more calls ...]\n" }
-            text += "[line \(entry.line)] in \(entry.place)\n"
-        }
-        return text
+        traceLines.reduce(message + "\n") { $0 + $1 + "\n" }
+    }
+
+    /// A line for each call, as clox prints it.
+    var traceLines: [String] {
+        var lines = trace.map { "[line \($0.line)] in \($0.place)" }
+        if omittedCount > 0 { lines.insert("[... \(omittedCount) more calls ...]", at: omissionIndex) }
+        return lines
     }
 }

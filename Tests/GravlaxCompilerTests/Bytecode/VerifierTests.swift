@@ -68,6 +68,26 @@ import Testing
         #expect(failures.contains { $0.message.contains(broken.message) }, "\(failures)")
     }
 
+    /// What is wrong with handlers of errors: out of bounds, registers that are not there, and calls that overwrite them.
+    @Test(arguments: [
+        (ErrorHandler(start: 1, end: 1, target: 0, register: 0), "out of bounds"),
+        (ErrorHandler(start: 0, end: 4, target: 0, register: 0), "out of bounds"),
+        (ErrorHandler(start: 0, end: 1, target: 3, register: 0), "out of bounds"),
+        (ErrorHandler(start: 0, end: 1, target: 2, register: 4), "out of bounds"),
+        (ErrorHandler(start: 0, end: 1, target: 2, register: 2), "an error leaves 1 registers"),
+        (ErrorHandler(start: 1, end: 2, target: 2, register: 2), "an error leaves 1 registers"),
+        (ErrorHandler(start: 0, end: 1, target: 1, register: 0), "expects 2 live registers"),
+    ])
+    func findsBrokenHandlers(handler: ErrorHandler, message: String) {
+        let code = [Instruction(.loadtrue, a: 1), Instruction(.call, a: 1, b: 0), Self.end]
+        let function = FunctionPrototype(
+            name: nil, kind: .script, arity: 0, registerCount: 4, code: code.map(\.word), live: [1, 2, 1], lines: [1, 1, 1],
+            spans: code.map { _ in CodeSpan(start: 0, end: 0) }, handlers: [handler])
+        let program = Program(functions: [function], classes: [], symbols: [], globalNames: [], sourceName: "test")
+        let failures = Verifier.verify(program)
+        #expect(failures.contains { $0.message.contains(message) }, "\(failures)")
+    }
+
     @Test(arguments: [(1, 2, false), (1, 1, true), (2, -1, false), (0, 0, true)])
     func countsOfArgumentsAreThoseOfParameters(arity: Int, required: Int, hasRest: Bool) {
         func function(_ kind: FunctionPrototype.Kind, _ arity: Int, _ required: Int, _ hasRest: Bool) -> FunctionPrototype {
