@@ -61,7 +61,7 @@ import Testing
                 (1, Instruction(.class, a: 1, bx: 0)),
                 (2, Instruction(.closure, a: 2, bx: 1)),
                 (3, Instruction(.method, a: 1, b: 2, c: 1)),
-                (2, Instruction(.closure, a: 2, bx: Interpreter.libraryGlobalNames.count)),
+                (2, Instruction(.closure, a: 2, bx: 2)),
                 (3, Instruction(.method, a: 1, b: 2, c: 2)),
                 (2, Instruction(.loadint, a: 3, sbx: 0)),
                 (4, Instruction(.move, a: 4, b: 1)),
