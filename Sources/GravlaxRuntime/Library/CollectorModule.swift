@@ -92,7 +92,7 @@ extension Machine {
     /// Advances a cycle, and begins one if none runs. Gives whether it still runs.
     private func step(_ units: Value) -> Value? {
         guard units.isNumber, units.number >= 0, units.number <= 1e9, units.number == units.number.rounded() else {
-            return failed("gc.step expects a whole number that is not negative.")
+            return failed("gc.step expects a whole number from 0 to 1000000000.")
         }
         guard mutator.beginCycle() else {
             failure = .outOfMemory
