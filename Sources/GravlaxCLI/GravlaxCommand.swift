@@ -38,6 +38,7 @@ struct GravlaxCommand: ParsableCommand {
     }
 
     static func main() {
+        StandardStream.reserveDescriptors()
         if let invocation = PlainInvocation(CommandLine.arguments) {
             do { try invocation.run() } catch { exit(withError: error) }
             return

@@ -40,6 +40,8 @@ final class Session {
     ///
     /// - Throws: `ExitCode` 65 or 70, after the errors have been reported.
     func runProgram(name: String, bytes: [UInt8]) throws {
+        // Also for a program that does not compile: what the file held before is gone.
+        defer { trace?.finish() }
         let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames, sources: sources)
         defer { report() }
         reportCallbackErrors(name: name, bytes: bytes)
@@ -85,7 +87,7 @@ final class Session {
     }
 
     private func report() {
-        trace?.finish(interpreter.heap)
+        trace?.finish()
         printFinalizers()
         printStatistics()
     }

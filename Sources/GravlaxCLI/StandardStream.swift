@@ -10,6 +10,15 @@ struct StandardStream {
     static let error = StandardStream(descriptor: STDERR_FILENO)
     static let input = StandardStream(descriptor: STDIN_FILENO)
 
+    /// Opens what the process was started without, so that no file it opens later is taken for one of the three. What is
+    /// written there fails as it does on a closed descriptor; what is read there is at its end.
+    static func reserveDescriptors() {
+        for stream in [input, output, error] where fcntl(stream.descriptor, F_GETFD) < 0 {
+            // The lowest free number is the one that is missing: those below it have been seen to.
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
     /// Writes everything. A reader that has gone ends the process without a word: by SIGPIPE,
@@ -27,13 +36,13 @@ struct StandardStream {
                 _ = poll(&ready, 1, -1)
             } else if errno == EPIPE {
                 // As the shell reports a process that SIGPIPE ended.
-                _exit(128 + SIGPIPE)
+                EarlyEnd.exit(128 + SIGPIPE)
             } else if descriptor == STDERR_FILENO {
                 return
             } else {
                 let reason = String(cString: strerror(errno))
                 StandardStream.error.write("gravlax: cannot write the output: \(reason)\n")
-                _exit(74)
+                EarlyEnd.exit(74)
             }
         }
     }

@@ -4,31 +4,51 @@ import ArgumentParser
 import Glibc
 import GravlaxHeap
 import GravlaxObserve
+import Synchronization
 
 /// Open from the start, so that a path that cannot be written is known before the program runs.
-struct TraceOutput {
+final class TraceOutput: Sendable {
     private let path: String
     private let descriptor: Int32
+    private let heap: Heap
+    /// Held over the writing, so that the process does not end meanwhile.
+    private let isFinished = Mutex(false)
 
-    /// Switches the events of the heap on.
+    /// Switches the events of the heap on, and sees to it that the file is written however the process ends, but for what
+    /// cannot be caught.
     ///
     /// - Throws: `ExitCode` 74 or 70, after a message.
     init(path: String, of heap: Heap) throws {
         self.path = path
+        self.heap = heap
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Self.unwritable(path) }
         guard heap.startEvents() else { throw failure("cannot trace: not enough memory", exitCode: 70) }
+        EarlyEnd.first { [self] in finish() }
     }
 
-    /// Writes what the heap kept, and closes the file. A failure is reported and changes no exit code: the program has run.
-    func finish(_ heap: Heap) {
+    /// Writes what the heap kept, and closes the file; the second time nothing. A failure is reported and changes no exit
+    /// code: the program has run. Any thread, also beside the program.
+    func finish() {
+        let isWritten = isFinished.withLock { isFinished in
+            if isFinished { return true }
+            isFinished = true
+            return writeAll()
+        }
+        if !isWritten { _ = Self.unwritable(path) }
+    }
+
+    /// - Returns: false with `errno` set when the file is not whole.
+    private func writeAll() -> Bool {
         heap.stopEvents()
         var reader = EventReader(heap)
-        var isWritten = true
-        ChromeTraceWriter(reader.read(isLast: true), origin: heap.createdNanoseconds).write { piece in
-            isWritten = isWritten && Self.write(piece, to: descriptor)
+        var failure: Int32 = 0
+        ChromeTraceWriter(reader.read(isLast: true), origin: heap.createdNanoseconds).write { [descriptor] piece in
+            if failure == 0, !Self.write(piece, to: descriptor) { failure = errno }
         }
-        if !isWritten || close(descriptor) != 0 { _ = Self.unwritable(path) }
+        if close(descriptor) != 0, failure == 0 { failure = errno }
+        errno = failure
+        return failure == 0
     }
 
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
