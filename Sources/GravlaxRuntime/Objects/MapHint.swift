@@ -42,7 +42,7 @@ extension Machine {
     }
 
     /// What an index expression gives: the value at `key`, or nil.
-    @inline(__always) func value(in map: ObjectWords, _ key: UInt64) -> UInt64 {
+    @inline(never) func value(in map: ObjectWords, _ key: UInt64) -> UInt64 {
         let entry = find(map, MapObject.normalized(key))
         return entry < 0 ? Value.nilBits : MapObject.entries(map)[2 * entry + 1]
     }
