@@ -30,6 +30,8 @@ final class Machine: RootSource {
     /// Objects that a slow path has made and not yet stored anywhere.
     let temporaries: UnsafeMutablePointer<UInt64>
     static let temporaryCount = 8
+    /// What calls of built-ins look at, by built-in.
+    let builtins: UnsafeMutablePointer<BuiltinTable.Record>
     /// See `MapHint`.
     let hint: UnsafeMutablePointer<MapHint>
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
@@ -108,6 +110,7 @@ final class Machine: RootSource {
         self.output = output
         temporaries = .allocate(capacity: Machine.temporaryCount)
         temporaries.initialize(repeating: 0, count: Machine.temporaryCount)
+        builtins = BuiltinTable.shared.makeRecords()
         hint = .allocate(capacity: 1)
         hint.initialize(to: MapHint())
         preludeClosures = .allocate(capacity: Prelude.Function.allCases.count)
@@ -137,6 +140,7 @@ final class Machine: RootSource {
         state.deallocate()
         temporaries.deallocate()
         hint.deallocate()
+        builtins.deallocate()
         preludeClosures.deallocate()
         mutator.close()
     }

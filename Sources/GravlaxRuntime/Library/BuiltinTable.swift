@@ -22,6 +22,23 @@ struct BuiltinTable: Sendable {
         var qualifiedName: String { owner == .global ? name : "\(owner).\(name)" }
     }
 
+    /// What a call looks at: of a row, that which is no text, so that nothing is counted.
+    struct Record: Sendable {
+        let kinds: UInt64
+        let requiredCount: UInt8
+        let count: UInt8
+        let owner: BuiltinOwner
+        let isProperty: Bool
+
+        init(_ row: Row) {
+            kinds = row.signature.kinds
+            requiredCount = UInt8(row.signature.requiredCount)
+            count = UInt8(row.signature.count)
+            owner = row.owner
+            isProperty = row.isProperty
+        }
+    }
+
     /// Names that begin so are for the prelude alone: no script can write them, and none sees them.
     static let hiddenPrefix = "\0"
     /// What stands for the prefix in the prelude's text.
@@ -198,6 +215,13 @@ struct BuiltinTable: Sendable {
     }
 
     static var globals: ArraySlice<Row> { rows.prefix { $0.owner == .global } }
+
+    /// The records by built-in, for a machine to keep: it owns the memory.
+    func makeRecords() -> UnsafeMutablePointer<Record> {
+        let records = UnsafeMutablePointer<Record>.allocate(capacity: Builtin.allCases.count)
+        for builtin in Builtin.allCases { (records + Int(builtin.rawValue)).initialize(to: Record(row(builtin))) }
+        return records
+    }
 
     func row(_ builtin: Builtin) -> Row { BuiltinTable.rows[Int(rowNumbers[Int(builtin.rawValue)])] }
 

@@ -6,32 +6,35 @@ extension Machine {
     /// Calls a built-in whose receiver is in the register `window` and whose arguments follow. Gives the frame to go on
     /// with; `nil`: failed.
     func callBuiltin(_ frame: FramePointer, _ builtin: Builtin, window: Int, argumentCount: Int) -> FramePointer? {
-        let row = BuiltinTable.shared.row(builtin)
+        let record = builtins[Int(builtin.rawValue)]
         let base = frame.pointee.base + window
-        guard accepts(row, base, argumentCount) else { return nil }
+        guard accepts(builtin, record, base, argumentCount) else { return nil }
         if let function = preludeFunction(builtin, base, argumentCount: argumentCount) {
             return callPrelude(frame, function, window: window, argumentCount: argumentCount)
         }
         if failure != nil { return nil }
         // What calls scripts may move the stack.
         let number = frame - state.pointee.stack.frames
-        guard let result = run(builtin, row.owner, base, argumentCount: argumentCount) else { return nil }
+        guard let result = run(builtin, record.owner, base, argumentCount: argumentCount) else { return nil }
         let frame = state.pointee.stack.frames + number
         frame.pointee.base[window] = result.bits
         return frame
     }
 
-    private func accepts(_ row: BuiltinTable.Row, _ window: UnsafeMutablePointer<UInt64>, _ argumentCount: Int) -> Bool {
-        let signature = row.signature
-        guard argumentCount >= signature.requiredCount, argumentCount <= signature.count, !row.isProperty else {
-            return wrongCount(row, argumentCount)
+    private func accepts(
+        _ builtin: Builtin, _ record: BuiltinTable.Record, _ window: UnsafeMutablePointer<UInt64>, _ argumentCount: Int
+    ) -> Bool {
+        guard argumentCount >= record.requiredCount, argumentCount <= record.count, !record.isProperty else {
+            return wrongCount(BuiltinTable.shared.row(builtin), argumentCount)
         }
-        var kinds = signature.kinds
+        var kinds = record.kinds
         for position in 0..<argumentCount {
             let kind = BuiltinSignature.Kind(rawValue: kinds & 15).unsafelyUnwrapped
             kinds >>= 4
             let value = Value(bits: window[position + 1])
-            if matches(value, kind) || value.isNil && position >= signature.requiredCount { continue }
+            if matches(value, kind) || value.isNil && position >= record.requiredCount { continue }
+            let row = BuiltinTable.shared.row(builtin)
+            let signature = row.signature
             return fail(
                 "\(row.qualifiedName) expects \(kind.text) as '\(signature.name(position))', not \(description(of: value, for: kind)).")
         }
@@ -94,7 +97,7 @@ extension Machine {
 
     /// The value of a built-in that is read, not called; `nil`: failed. The receiver is in a register.
     func property(_ builtin: Builtin, _ receiver: UnsafeMutablePointer<UInt64>) -> Value? {
-        run(builtin, BuiltinTable.shared.row(builtin).owner, receiver, argumentCount: 0)
+        run(builtin, builtins[Int(builtin.rawValue)].owner, receiver, argumentCount: 0)
     }
 
     /// An argument that may be left out: nil then.
