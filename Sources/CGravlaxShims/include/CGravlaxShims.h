@@ -46,15 +46,6 @@ static inline long gravlax_get_affinity(void *_Nonnull set, unsigned long byteCo
     return syscall(SYS_sched_getaffinity, 0, byteCount, set);
 }
 
-void *_Nullable memmem(const void *_Nonnull, unsigned long, const void *_Nonnull, unsigned long);
-
-/// Where `wanted` first is in `bytes`, in linear time; NULL when it is nowhere. The C library declares its own function
-/// for GNU sources only.
-static inline const void *_Nullable gravlax_find(
-    const void *_Nonnull bytes, unsigned long byteCount, const void *_Nonnull wanted, unsigned long wantedCount) {
-    return memmem(bytes, byteCount, wanted, wantedCount);
-}
-
 void *_Nullable memmem(const void *_Nonnull text, unsigned long textCount, const void *_Nonnull pattern, unsigned long count);
 
 /// The first place of `pattern` in `text`, in linear time. The C library declares it only for GNU sources.

@@ -84,7 +84,7 @@ extension Machine {
                 to: ListObject.elements(slice.words) + copied, count: count)
             copied += count
             ListObject.setCount(copied, slice.words)
-            if mutator.pollRequested { mutator.safepoint() }
+            guard worked(8 * count) else { return nil }
         }
         return slice
     }

@@ -1,6 +1,4 @@
-import CGravlaxShims
 import GravlaxCompiler
-import GravlaxHeap
 
 /// What `in` and `is` find out.
 extension Machine {
@@ -30,14 +28,17 @@ extension Machine {
         let found: Bool
         switch container.kind {
         case .list:
-            found = index(of: value, in: container.words) != nil
+            guard let position = position(of: value, in: container.words, from: 0) else { return false }
+            found = position >= 0
         case .map:
             found = mapValue(container.words, value) != nil
         case .longString, .shortString:
             guard StringObject.isString(value) else {
                 return fail("Left operand of 'in' must be a string when the right one is.")
             }
-            found = offset(of: value.words, in: container.words) != nil
+            let text = StringObject.bytes(container.words)
+            guard let offset = offset(of: StringObject.bytes(value.words), in: text, from: 0) else { return false }
+            found = offset >= 0
         case .range:
             found = value.isNumber && RangeObject.bounds(container.words).contains(value.number)
         default:
@@ -45,40 +46,5 @@ extension Machine {
         }
         base[i.a] = Value(found).bits
         return true
-    }
-
-    /// Where the first element of a list is that equals `value`. Registers hold both. Polls.
-    func index(of value: Value, in list: ObjectWords) -> Int? {
-        let count = ListObject.count(list)
-        var index = 0
-        while index < count {
-            let end = min(index + Machine.wordsBetweenPolls, count)
-            let elements = ListObject.elements(list)
-            while index < end {
-                if Arithmetic.areEqual(elements[index], value.bits) { return index }
-                index += 1
-            }
-            if mutator.pollRequested { mutator.safepoint() }
-        }
-        return nil
-    }
-
-    /// Where a text begins in another from byte `start` on: a byte offset. Registers hold both. Polls.
-    func offset(of text: ObjectWords, in string: ObjectWords, from start: Int = 0) -> Int? {
-        let wanted = StringObject.bytes(text)
-        let bytes = StringObject.bytes(string)
-        guard let first = bytes.baseAddress, let wantedFirst = wanted.baseAddress else { return nil }
-        // Pieces overlap by the length of what is looked for, and are at least as long, so that the work is linear.
-        let step = max(wanted.count, 1 << 16)
-        var offset = start
-        while offset + wanted.count <= bytes.count {
-            let end = min(offset + step + wanted.count, bytes.count)
-            if let found = gravlax_find(first + offset, UInt(end - offset), wantedFirst, UInt(wanted.count)) {
-                return found - first
-            }
-            offset += step
-            if mutator.pollRequested { mutator.safepoint() }
-        }
-        return nil
     }
 }

@@ -105,7 +105,7 @@ extension Machine {
     }
 
     /// The first position from `start` on whose element equals `value`, or -1; `nil`: failed.
-    private func position(of value: Value, in list: ObjectWords, from start: Int) -> Int? {
+    func position(of value: Value, in list: ObjectWords, from start: Int) -> Int? {
         var index = start
         while index < ListObject.count(list) {
             let end = min(ListObject.count(list), index + Machine.wordsBetweenPolls)
