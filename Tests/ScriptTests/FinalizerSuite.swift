@@ -181,6 +181,20 @@ struct FinalizerSuite {
             ])
     }
 
+    /// What is too long to be shown ends between two characters.
+    @Test(arguments: 30..<42)
+    func longTextsEndWithACharacter(count: Int) throws {
+        let text = """
+            import "std/gc" as gc;
+            fun done(a) {}
+            var kept = ["\(String(repeating: "x", count: count))\u{e9}\u{20ac}\u{1f41f}\u{e9}\u{e9}"];
+            gc.onFinalize(kept, done);
+            """
+        let outcome = try Subject.run(["run", "--finalizers", "-"], input: Array(text.utf8))
+        #expect(outcome.errorLines.count == 2)
+        #expect(outcome.errorText.contains("…") && !outcome.errorText.contains("\u{fffd}"))
+    }
+
     @Test func noneRunAfterAnError() throws {
         let text = Self.pending + "nil();"
         let outcome = try Subject.run(["run", "--finalize-at-exit", "-"], input: Array(text.utf8), environment: ["GRAVLAX_GC": ""])

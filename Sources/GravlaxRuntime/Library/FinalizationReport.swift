@@ -41,8 +41,11 @@ extension Machine {
         let limit = 40
         var text: [UInt8] = []
         write(value, while: { text.count <= limit }) { text.append(contentsOf: $0.prefix(limit + 1)) }
-        let isWhole = text.count <= limit
-        return String(decoding: text.prefix(limit), as: UTF8.self) + (isWhole ? "" : "…")
+        if text.count <= limit { return String(decoding: text, as: UTF8.self) }
+        // Not in the middle of a character.
+        var end = limit
+        while end > 0, UTF8.isContinuation(text[end]) { end -= 1 }
+        return String(decoding: text[..<end], as: UTF8.self) + "…"
     }
 
     /// The pending ones as a list of maps, for `gc.stats`.
