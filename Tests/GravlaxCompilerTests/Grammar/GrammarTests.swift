@@ -105,7 +105,7 @@ import Testing
                 case "(", "[", "{", "\"${", "\"a\\$${": depth += 1
                 case ")", "]", "}", "}\"", "} }\"": depth -= 1
                 case "=" where depth == 0: hasDefault = true
-                case "...": return
+                case "..." where depth == 0: return
                 default:
                     let follows = index + 1 < output.count ? output[index + 1] : ""
                     let begins = index == start || output[index - 1] == ","
@@ -139,7 +139,7 @@ import Testing
         let rules = try Self.read()
         var uses: [String: Int] = [:]
         var compiled = 0
-        for seed in 0..<500 {
+        for seed in 0..<1200 {
             var deriver = Deriver(rules: rules, state: UInt64(seed))
             deriver.derive(.rule("program"), fuel: 24)
             let text = deriver.output.joined(separator: " ")
