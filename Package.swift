@@ -20,7 +20,8 @@ let package = Package(
         .target(name: "GravlaxRuntime", dependencies: ["GravlaxHeap", "GravlaxCompiler", "CGravlaxShims"]),
         // Writers of traces. Reads events, knows no language.
         .target(name: "GravlaxObserve", dependencies: ["GravlaxHeap"]),
-        .target(name: "Gravlax", dependencies: ["GravlaxRuntime", "GravlaxObserve"]),
+        .target(
+            name: "Gravlax", dependencies: ["GravlaxRuntime", "GravlaxCompiler", "GravlaxHeap", "GravlaxObserve"]),
         .executableTarget(
             name: "GravlaxCLI",
             dependencies: [
@@ -33,6 +34,7 @@ let package = Package(
         .testTarget(name: "GravlaxObserveTests", dependencies: ["GravlaxObserve", "TraceFormat"]),
         .testTarget(name: "GravlaxCompilerTests", dependencies: ["GravlaxCompiler"]),
         .testTarget(name: "GravlaxRuntimeTests", dependencies: ["GravlaxRuntime", "Gravlax"]),
+        .testTarget(name: "GravlaxTests", dependencies: ["Gravlax"]),
         .testTarget(name: "ScriptTests", dependencies: ["GravlaxCLI", "TraceFormat"]),
         // What the documents and the examples promise.
         .testTarget(name: "ProjectTests", dependencies: ["GravlaxCLI"]),

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Glibc
-import Gravlax
 import GravlaxCompiler
 import GravlaxHeap
 import GravlaxRuntime

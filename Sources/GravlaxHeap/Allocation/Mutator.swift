@@ -17,6 +17,8 @@ package struct PollReason: OptionSet, Sendable {
     package static let dueCalls = PollReason(rawValue: 4)
     /// Marking began: the mutator's roots are to be visited.
     package static let scan = PollReason(rawValue: 8)
+    /// The mutator's owner asked for it. Only the owner withdraws it.
+    package static let owner = PollReason(rawValue: 16)
 }
 
 /// The state behind a `Mutator`, in system memory. Owned by the mutator's

@@ -35,24 +35,32 @@ extension Machine {
     /// The error of what runs above `bottom`, for the failure that is set.
     func makeError(above bottom: Int = 0) -> RuntimeError {
         let message: String
+        var kind = RuntimeError.Kind.error
         switch failure {
         case .thrown: return uncaughtError()
         case .message(let text): message = text
-        case .stackOverflow: message = "Stack overflow."
-        case .outOfMemory, nil: message = "Out of memory."
+        case .stackOverflow: (message, kind) = ("Stack overflow.", .stackOverflow)
+        case .outOfMemory, nil: (message, kind) = ("Out of memory.", .outOfMemory)
+        case .limit(let limit): (message, kind) = (limit.text, limit)
+        case .host(let failure): (message, kind) = (failure.message, failure.kind)
         }
-        return makeError(message, note: noteOnFailure(message), trace(above: bottom))
+        return makeError(message, note: noteOnFailure(message), trace(above: bottom), kind: kind)
     }
 
-    func makeError(_ message: String, note: String?, _ trace: CallTrace) -> RuntimeError {
-        RuntimeError(
-            message: message, note: note, trace: trace.places.map(traceEntry), omittedCount: trace.omittedCount,
-            omissionIndex: RuntimeError.keptAtEachEnd)
+    func makeError(
+        _ message: String, note: String?, _ trace: CallTrace, kind: RuntimeError.Kind = .error
+    ) -> RuntimeError {
+        var inner: [RuntimeError.TraceEntry] = []
+        var cause: (any Error)?
+        if case .host(let failure) = failure { (inner, cause) = (failure.trace, failure.cause) }
+        return RuntimeError(
+            message: message, note: note, trace: inner + trace.places.map(traceEntry), omittedCount: trace.omittedCount,
+            omissionIndex: inner.count + RuntimeError.keptAtEachEnd, kind: kind, cause: cause)
     }
 
     /// A note on the failure that is set, which has this message.
     func noteOnFailure(_ message: String) -> String? {
-        guard case .message = failure, let top else { return nil }
+        guard case .message = failure, let top, !isHidden(top) else { return nil }
         return note(on: message, at: top)
     }
 
@@ -77,8 +85,9 @@ extension Machine {
 
     /// Whether a frame runs a function of the library.
     private func isHidden(_ frame: FramePointer) -> Bool {
-        guard let record = frame.pointee.prototype else { return false }
+        guard let record = frame.pointee.prototype else { return true }
         return record.pointee.functions == prelude?.functions || record.pointee.functions == errorPrelude?.functions
+            || hiddenPrograms.contains(record.pointee.programNumber)
     }
 
     private func place(_ frame: FramePointer) -> CallTrace.Place {

@@ -81,6 +81,7 @@ extension Machine {
         switch failure {
         case .message(let text): message = text
         case .stackOverflow: message = "Stack overflow."
+        case .host(let failure): message = failure.message
         default: message = "Out of memory."
         }
         let note = noteOnFailure(message)

@@ -571,8 +571,9 @@ extension Machine {
             continue
             }  // resumed: a slow path has gone to another frame, or may have
             continue
-            }  // polled: the stack has moved, and the instruction begins again
-            at = Cursor(movedFrame(at.pc))
+            }  // polled: the stack has moved, and the instruction begins again; or a limit of the host's was reached
+            guard let moved = movedFrame(at.pc) else { return false }
+            at = Cursor(moved)
         }
     }
 }

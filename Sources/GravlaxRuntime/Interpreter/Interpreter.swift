@@ -1,5 +1,7 @@
+import Glibc
 import GravlaxCompiler
 import GravlaxHeap
+import Synchronization
 
 /// An interpreter: a heap of its own, globals, and whatever its programs left in them. Interpreters share nothing.
 ///
@@ -9,10 +11,17 @@ import GravlaxHeap
 ///
 /// Its mutator is outside while no program runs, so that an interpreter that waits for its next program, for however
 /// long, holds up no collection: workers mark what it keeps, and the world stops without it.
-public final class Interpreter {
-    private let machine: Machine
-    /// Whether the mutator is a running one.
-    private var isInside = false
+package final class Interpreter {
+    let machine: Machine
+    /// The thread that is inside; 0: none is, and the mutator is outside.
+    private let user = Atomic<UInt>(0)
+    /// Functions that do for the host what scripts do, by their text.
+    var accessors: [String: HostValue] = [:]
+    /// The embedding API's interpreter, which owns this one.
+    package weak var host: AnyObject?
+    /// What each outermost run or call of the host's may use; nil: no limit.
+    package var fuel: Int?
+    package var timeLimit: Duration?
 
     /// - Parameters:
     ///   - configuration: of the heap; its word encoding is set here.
@@ -28,6 +37,7 @@ public final class Interpreter {
         machine = try Machine(
             configuration: configuration, output: OutputBuffer(flushesLines: flushesLines, sink: output))
         machine.mutator.enterOutside()
+        machine.owner = self
     }
 
     deinit {
@@ -36,16 +46,33 @@ public final class Interpreter {
         machine.output.flush()
     }
 
-    /// Runs `body` with the mutator inside. What the host does meanwhile, in the sink or about an error, may come here, too.
-    private func inside<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-        if isInside { return try body() }
+    /// Runs `body` with the mutator inside. What the host does meanwhile, in a function of its own, in the sink or about an
+    /// error, may come here, too; another thread may not.
+    func inside<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        let thread = UInt(pthread_self())
+        if user.load(ordering: .relaxed) == thread { return try body() }
+        guard user.compareExchange(expected: 0, desired: thread, ordering: .acquiring).exchanged else {
+            fatalError("An interpreter is used by two threads at once.")
+        }
         machine.mutator.leaveOutside()
-        isInside = true
         defer {
-            isInside = false
+            machine.handles.takeBack(machine.mutator)
             machine.mutator.enterOutside()
+            user.store(0, ordering: .releasing)
         }
         return try body()
+    }
+
+    /// Runs `body`, which runs scripts, within the limits; those of the outermost count.
+    func running<Result>(_ body: () throws(RuntimeError) -> Result) throws(RuntimeError) -> Result {
+        // A sink may block.
+        defer { machine.output.flush() }
+        return try inside { () throws(RuntimeError) in
+            if machine.limits.isRunning { return try body() }
+            machine.limits.begin(fuel: fuel, deadline: timeLimit.map { .now + $0 })
+            defer { machine.limits.end() }
+            return try body()
+        }
     }
 
     /// The global names so far, by slot: what the next program has to be compiled with.
@@ -78,9 +105,7 @@ public final class Interpreter {
     ///   `nil` when the result is nil.
     @discardableResult
     package func run(_ program: Program) throws(RuntimeError) -> String? {
-        // A sink may block.
-        defer { machine.output.flush() }
-        return try inside { () throws(RuntimeError) in
+        try running { () throws(RuntimeError) in
             let result = try machine.run(program)
             guard !result.isNil else { return nil }
             var text: [UInt8] = []
@@ -116,5 +141,8 @@ public final class Interpreter {
     package var shapeCount: Int { machine.shapes.shapeCount }
 
     /// Hands over what has been printed so far.
-    public func flush() { machine.output.flush() }
+    package func flush() { machine.output.flush() }
 }
+
+// One thread is inside at a time, which `inside` checks; what others may do (interrupt, give back handles) is made for it.
+extension Interpreter: @unchecked Sendable {}

@@ -24,7 +24,7 @@ extension Machine {
     /// by then. Between programs.
     func finalizeAll() {
         let stack = state.pointee.stack
-        let trampoline = readyTrampoline()
+        let trampoline = readyTrampoline(argumentCount: 1)
         // A frame to call from, as if the trampoline stood at its call.
         stack.frames.pointee = Frame(pc: nil, base: stack.registers, prototype: nil, closure: 0)
         let frame = stack.frames + 1
@@ -51,7 +51,7 @@ extension Machine {
             isCallingBack = false
             top = state.pointee.stack.frames + number
         }
-        let trampoline = readyTrampoline()
+        let trampoline = readyTrampoline(argumentCount: 1)
         let base = caller.pointee.base + Int(prototype.pointee.live[pc - prototype.pointee.code - 1])
         guard state.pointee.stack.hasRoomForInterruption(top: caller, base: base),
             let end = pushFrame(caller, base: base, closure: 0, trampoline),
@@ -69,6 +69,7 @@ extension Machine {
             first.pointee.pc = trampoline.pointee.code
             first.pointee.base[0] = function
             first.pointee.base[1] = argument
+            limits.beginCallback()
             if !execute(first) { report(above: number + 2) }
             top = state.pointee.stack.frames + number
         }
@@ -82,9 +83,9 @@ extension Machine {
         thrown = Value.nilBits
     }
 
-    /// The trampoline's prototype: `return R[0](R[1])`.
-    private func readyTrampoline() -> UnsafeMutablePointer<PrototypeRecord> {
-        if let trampoline { return trampoline }
+    /// The prototype of a trampoline: `return R[0](R[1], …)`.
+    func readyTrampoline(argumentCount: Int) -> UnsafeMutablePointer<PrototypeRecord> {
+        if let known = trampolines[argumentCount] { return known }
         func function(_ kind: FunctionPrototype.Kind, _ arity: Int, _ code: [Instruction], _ live: [UInt16]) -> FunctionPrototype {
             FunctionPrototype(
                 name: nil, kind: kind, arity: arity, registerCount: arity + 1, code: code.map(\.word), live: live,
@@ -93,13 +94,16 @@ extension Machine {
         let program = Program(
             functions: [
                 function(.script, 0, [Instruction(.returnnil)], [1]),
-                function(.function, 1, [Instruction(.call, a: 0, b: 1), Instruction(.return, a: 0)], [2, 1]),
+                function(
+                    .function, argumentCount,
+                    [Instruction(.call, a: 0, b: argumentCount), Instruction(.return, a: 0)],
+                    [UInt16(argumentCount + 1), 1]),
             ],
-            classes: [], symbols: [], globalNames: [], sourceName: "the collector")
+            classes: [], symbols: [], globalNames: [], sourceName: "the host")
         let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
+        hiddenPrograms.insert(programs.count)
         programs.append(instance)
-        let made = instance.functions + 1
-        trampoline = made
-        return made
+        trampolines[argumentCount] = instance.functions + 1
+        return instance.functions + 1
     }
 }

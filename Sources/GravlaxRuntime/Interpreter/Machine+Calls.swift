@@ -25,7 +25,11 @@ extension Machine {
             base[0] = receiver
             return call(frame, method, window: window, argumentCount: argumentCount)
         case .native:
-            let builtin = Builtin(rawValue: UInt8(truncatingIfNeeded: callee.words[0] >> 32)).unsafelyUnwrapped
+            let number = upperHalf(callee.words[0])
+            if number >= HostFunction.firstNumber {
+                return callHost(frame, number - HostFunction.firstNumber, window: window, argumentCount: argumentCount)
+            }
+            let builtin = Builtin(rawValue: UInt8(truncatingIfNeeded: number)).unsafelyUnwrapped
             return callBuiltin(frame, builtin, window: window, argumentCount: argumentCount)
         default:
             _ = fail("Can only call functions and classes.")

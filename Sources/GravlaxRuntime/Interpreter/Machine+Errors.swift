@@ -32,7 +32,8 @@ extension Machine {
     /// Whether scripts may catch what failed: what a host does to end them they may not.
     private var isCatchable: Bool {
         switch failure {
-        case .outOfMemory, .stackOverflow, .message, .thrown, nil: true
+        case .outOfMemory, .stackOverflow, .message, .thrown, .host, nil: true
+        case .limit: false
         }
     }
 
@@ -55,7 +56,8 @@ extension Machine {
         guard var frame = top else { return 0 }
         while frame > frames, frame.pointee.prototype != nil { frame -= 1 }
         let first = frame + 1
-        return first.pointee.prototype == trampoline ? first - frames : frame - frames
+        guard let record = first.pointee.prototype else { return frame - frames }
+        return hiddenPrograms.contains(record.pointee.programNumber) ? first - frames : frame - frames
     }
 
     // MARK: Throwing

@@ -32,6 +32,8 @@ final class Machine: RootSource {
     static let temporaryCount = 8
     /// What calls of built-ins look at, by built-in.
     let builtins: UnsafeMutablePointer<BuiltinTable.Record>
+    /// Slots beyond those of a program, for what runs inside it: globals do not move then. Memory that nothing touches.
+    static let spareGlobalCount = 1 << 11
     /// See `MapHint`.
     let hint: UnsafeMutablePointer<MapHint>
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
@@ -55,6 +57,10 @@ final class Machine: RootSource {
         case message(String)
         /// A `throw`: of `thrown`.
         case thrown
+        /// A limit of the host's; no script can go on after it.
+        case limit(RuntimeError.Kind)
+        /// A host function threw.
+        case host(HostFailure)
     }
 
     /// What has been thrown and not yet caught, or nil. A root; treated like a register.
@@ -77,14 +83,14 @@ final class Machine: RootSource {
     var isCallingBack = false
     /// Takes the errors of functions that are called at safepoints, which end no program.
     var reportError: ((RuntimeError) -> Void)?
-    /// Calls a function for `callBack`; made when it is used first.
-    var trampoline: UnsafeMutablePointer<PrototypeRecord>?
     /// What the host lets programs do.
     var grants = Grants()
     /// What was read from standard input and not given to the program yet.
     var input: [UInt8] = []
     /// The state of `std/random`, once it has been used.
     var random: RandomState?
+    /// Functions that call what is in their R[0], by the count of its arguments; made when they are used first.
+    var trampolines: [Int: UnsafeMutablePointer<PrototypeRecord>] = [:]
     /// Files that were imported, and their numbers by scope.
     var fileModules: [FileModule] = []
     var fileModuleNumbers: [String: Int] = [:]
@@ -92,6 +98,17 @@ final class Machine: RootSource {
     var prelude: ProgramInstance?
     /// Closures of the prelude's functions, by number; 0 until they are made. Roots.
     let preludeClosures: UnsafeMutablePointer<UInt64>
+    /// Numbers of programs that no trace shows: they stand for the host.
+    var hiddenPrograms: Set<Int> = []
+    /// Whose machine it is.
+    weak var owner: Interpreter?
+    /// What hosts hold; roots.
+    let handles = HandleTable()
+    /// Functions of the host, by number.
+    var hostFunctions: [HostFunction] = []
+    /// Calls from host functions that run, each on the native stack.
+    var nativeDepth = 0
+    let limits: RunLimits
     /// What built-ins have read and written since the last safepoint inside one, in bytes.
     var workSincePoll = 0
 
@@ -108,6 +125,7 @@ final class Machine: RootSource {
         self.mutator = mutator
         self.roots = roots
         self.output = output
+        limits = RunLimits(mutator)
         temporaries = .allocate(capacity: Machine.temporaryCount)
         temporaries.initialize(repeating: 0, count: Machine.temporaryCount)
         builtins = BuiltinTable.shared.makeRecords()
@@ -115,9 +133,9 @@ final class Machine: RootSource {
         hint.initialize(to: MapHint())
         preludeClosures = .allocate(capacity: Prelude.Function.allCases.count)
         preludeClosures.initialize(repeating: 0, count: Prelude.Function.allCases.count)
-        let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: 64)
+        let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: Machine.spareGlobalCount)
         state = .allocate(capacity: 1)
-        state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: 64))
+        state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: Machine.spareGlobalCount))
         initializerSymbol = symbols.intern("init")
         startSymbol = symbols.intern("start")
         endSymbol = symbols.intern("end")
@@ -135,6 +153,7 @@ final class Machine: RootSource {
 
     deinit {
         roots.machine = nil
+        limits.close()
         state.pointee.stack.destroy(mutator)
         state.pointee.globals.deallocate()
         state.deallocate()
@@ -148,7 +167,7 @@ final class Machine: RootSource {
     /// Makes room for the globals of a program. Existing slots keep their values.
     func extendGlobals(to names: [String]) {
         if names.count > state.pointee.globalCapacity {
-            let capacity = max(names.count, state.pointee.globalCapacity * 2)
+            let capacity = names.count + max(names.count, Machine.spareGlobalCount)
             let moved = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity)
             moved.moveInitialize(from: state.pointee.globals, count: globalNames.count)
             state.pointee.globals.deallocate()
@@ -173,6 +192,7 @@ final class Machine: RootSource {
         visitor.visit(word: thrown)
         visitor.visit(word: errorClass)
         visitor.visit(word: reserve)
+        handles.visitRoots(visitor)
         for program in programs {
             program.visitRoots { visitor.visit(words: $0, count: $1) }
         }
@@ -206,13 +226,18 @@ final class Machine: RootSource {
     @inline(never) func poll(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>) -> Bool {
         enter(frame, pc)
         let base = frame.pointee.base
+        if limits.isRunning, !chargeTurn() { return true }
         mutator.safepoint()
         runDueCalls()
-        return top != frame || frame.pointee.base != base
+        if top == frame, frame.pointee.base == base { return false }
+        // The instruction begins again, and with it its turn.
+        limits.refundTurn(isCallback: isCallingBack)
+        return true
     }
 
-    /// The frame on top, where it is now, about to execute the instruction at `pc`.
-    @inline(never) func movedFrame(_ pc: UnsafePointer<UInt64>) -> FramePointer {
+    /// The frame on top, where it is now, about to execute the instruction at `pc`; `nil`: a limit was reached.
+    @inline(never) func movedFrame(_ pc: UnsafePointer<UInt64>) -> FramePointer? {
+        if case .limit = failure { return nil }
         let frame = top.unsafelyUnwrapped
         frame.pointee.pc = pc
         return frame
@@ -227,40 +252,25 @@ final class Machine: RootSource {
     // MARK: Running
 
     /// Runs a program to its end. The result is what the script returns: `nil`, or the last expression's value.
-    func run(_ program: Program) throws(RuntimeError) -> Value {
+    func run(_ program: Program, isHidden: Bool = false) throws(RuntimeError) -> Value {
         guard program.globalNames.starts(with: globalNames) else {
             throw RuntimeError(message: "The program was compiled for other globals.")
+        }
+        guard top == nil || program.globalNames.count <= state.pointee.globalCapacity else {
+            throw RuntimeError(message: "Too many new globals while another program runs.")
         }
         guard link(program) else {
             failure = nil
             throw RuntimeError(message: "Out of memory.")
         }
         let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
+        if isHidden { hiddenPrograms.insert(programs.count) }
         programs.append(instance)
         guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
             failure = nil
             throw RuntimeError(message: "Out of memory.")
         }
-        let stack = state.pointee.stack
-        stack.frames.pointee = Frame(pc: nil, base: stack.registers, prototype: nil, closure: 0)
-        stack.registers[0] = closure.bits
-        var first = stack.frames
-        guard
-            let entered = pushFrame(
-                first, base: stack.registers, closure: closure.bits, instance.functions)
-        else {
-            failure = nil
-            throw RuntimeError(message: "Stack overflow.")
-        }
-        first = entered
-        top = first
-        defer {
-            top = nil
-            failure = nil
-            thrown = Value.nilBits
-        }
-        guard execute(first) else { throw makeError() }
-        return Value(bits: state.pointee.stack.registers[0])
+        return try call(closure, [])
     }
 
     /// Pushes a frame whose R[0] is at `base`, growing the stack when needed; `nil` is a stack overflow, which is set.

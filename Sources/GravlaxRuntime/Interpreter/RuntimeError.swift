@@ -15,7 +15,36 @@ public struct RuntimeError: Error, Sendable {
         public var place: String { functionName.map { "\($0)()" } ?? "script" }
     }
 
+    /// What kind of end it was.
+    public enum Kind: Sendable, Equatable {
+        /// An error of the script's, or one that a host function threw.
+        case error
+        /// The heap's budget, or the system's memory, was not enough.
+        case outOfMemory
+        case stackOverflow
+        /// The fuel was used up.
+        case fuel
+        /// The deadline passed.
+        case deadline
+        /// Another thread interrupted the script.
+        case interrupted
+
+        var text: String {
+            switch self {
+            case .error: "Error."
+            case .outOfMemory: "Out of memory."
+            case .stackOverflow: "Stack overflow."
+            case .fuel: "Out of fuel."
+            case .deadline: "Deadline passed."
+            case .interrupted: "Interrupted."
+            }
+        }
+    }
+
     public let message: String
+    public let kind: Kind
+    /// What a host function threw.
+    public let cause: (any Error)?
     /// What may help a person, where something may. clox has nothing like it.
     public let note: String?
     /// The calls, innermost first; of a very deep stack only both ends.
@@ -28,13 +57,16 @@ public struct RuntimeError: Error, Sendable {
     static let keptAtEachEnd = 64
 
     public init(
-        message: String, note: String? = nil, trace: [TraceEntry] = [], omittedCount: Int = 0, omissionIndex: Int = 0
+        message: String, note: String? = nil, trace: [TraceEntry] = [], omittedCount: Int = 0, omissionIndex: Int = 0,
+        kind: Kind = .error, cause: (any Error)? = nil
     ) {
         self.message = message
         self.note = note
         self.trace = trace
         self.omittedCount = omittedCount
         self.omissionIndex = omissionIndex
+        self.kind = kind
+        self.cause = cause
     }
 
     /// The text as clox prints it: the message, then a line for each call.

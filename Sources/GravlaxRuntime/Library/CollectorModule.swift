@@ -56,7 +56,11 @@ extension Machine {
             let initializer = Value(bits: callee.words[ClassObject.initializer])
             return initializer.isObject ? takes(initializer, argumentCount: argumentCount) : argumentCount == 0
         case .native:
-            guard let builtin = Builtin(rawValue: UInt8(upperHalf(callee.words[0]))) else { return false }
+            let number = upperHalf(callee.words[0])
+            if number >= HostFunction.firstNumber {
+                return hostFunctions[number - HostFunction.firstNumber].parameterCount == argumentCount
+            }
+            guard let builtin = Builtin(rawValue: UInt8(number)) else { return false }
             let signature = BuiltinTable.shared.row(builtin).signature
             return argumentCount >= signature.requiredCount && argumentCount <= signature.count
         default: return false

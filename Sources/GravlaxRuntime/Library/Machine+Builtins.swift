@@ -132,8 +132,12 @@ extension Machine {
     }
 
     @inline(never) private func pollBuiltin() -> Bool {
+        let work = workSincePoll
         workSincePoll = 0
-        if mutator.pollRequested { mutator.safepoint() }
+        if mutator.pollRequested {
+            if limits.isRunning, !chargeWork(work) { return false }
+            mutator.safepoint()
+        }
         return true
     }
 

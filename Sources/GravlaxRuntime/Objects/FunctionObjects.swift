@@ -6,7 +6,7 @@ import GravlaxHeap
 ///     closure       word 0 header (upper half: capture count)  word 1 PrototypeRecord address  words 2… captures
 ///     cell          word 0 header                              word 1 content
 ///     bound method  word 0 header                              word 1 receiver   word 2 method
-///     native        word 0 header (upper half: `Builtin` number)
+///     native        word 0 header (upper half: `Builtin` number, or from `HostFunction.firstNumber` on that of a host function)
 ///     module        word 0 header (upper half: number in `BuiltinModules.paths`, and beyond them of a file)
 package enum ClosureObject {
     package static let firstCapture = 2

@@ -1,0 +1,44 @@
+import GravlaxHeap
+
+/// A number of bytes.
+public struct ByteCount: Sendable, Hashable, Comparable {
+    public var bytes: UInt64
+
+    public static func bytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count) }
+    public static func kibibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 10) }
+    public static func mebibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 20) }
+    public static func gibibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 30) }
+
+    public static func < (left: ByteCount, right: ByteCount) -> Bool { left.bytes < right.bytes }
+}
+
+/// What an interpreter is made with. A script can do no more than this grants.
+public struct Configuration: Sendable {
+    /// The memory that scripts may use, stacks and the collector's own included. When it is used up, the script ends with
+    /// an error, and the interpreter goes on. Nil: as much as the system gives.
+    public var heapBudget: ByteCount?
+    /// Turns that each run or call of the host's may take: one for each turn of a loop and each call, and as many as fit
+    /// for the work of what is built in. The same script takes the same number on every machine. A function that the
+    /// collector calls has as much for itself. Nil: no limit, and no cost.
+    public var fuel: Int?
+    /// How long each run or call of the host's may take. Nil: no limit, and no cost.
+    public var timeLimit: Duration?
+    /// Hands over what is printed at the end of each line, not only when there is much of it or the run is over.
+    public var flushesLines: Bool
+    /// Where scripts' imports of files come from; nil: they can import only what comes with the language.
+    public var moduleLoader: (any ModuleLoader & Sendable)?
+    /// Settings of the heap beyond its budget.
+    public var heap: HeapConfiguration
+
+    public init(
+        heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, flushesLines: Bool = false,
+        moduleLoader: (any ModuleLoader & Sendable)? = nil, heap: HeapConfiguration = HeapConfiguration()
+    ) {
+        self.heapBudget = heapBudget
+        self.fuel = fuel
+        self.timeLimit = timeLimit
+        self.flushesLines = flushesLines
+        self.moduleLoader = moduleLoader
+        self.heap = heap
+    }
+}

@@ -1,0 +1,132 @@
+import GravlaxCompiler
+import GravlaxRuntime
+
+/// An error that ended a script, or a conversion that was not possible.
+public struct ScriptError: Error, Sendable, CustomStringConvertible {
+    /// What kind of end it was.
+    public enum Kind: Sendable, Equatable {
+        /// An error of the script's, or one that a function of the host threw.
+        case error
+        /// The heap's budget, or the system's memory, was not enough.
+        case outOfMemory
+        case stackOverflow
+        /// The fuel was used up.
+        case fuel
+        /// The time limit passed.
+        case deadline
+        /// `Interpreter.interrupt()` was called.
+        case interrupted
+    }
+
+    /// A call that was running.
+    public struct Call: Sendable, Equatable, CustomStringConvertible {
+        /// The function's name; nil for the script itself.
+        public let function: String?
+        /// The file; nil for a function of the host.
+        public let file: String?
+        /// From 1; nil for a function of the host.
+        public let line: Int?
+
+        public var description: String {
+            let place = function.map { "\($0)()" } ?? "script"
+            guard let file, let line else { return "\(place) of the host" }
+            return "\(place) at \(file):\(line)"
+        }
+    }
+
+    public let message: String
+    public let kind: Kind
+    /// What may help a person, where something may.
+    public let note: String?
+    /// The calls that were running, innermost first, those of the host's functions among them; of a very deep stack only both
+    /// ends.
+    public let trace: [Call]
+    /// What a function of the host threw, when that is what it was.
+    public let cause: (any Error)?
+
+    /// Where it happened, as far as a script was running.
+    public var file: String? { trace.first { $0.file != nil }?.file }
+    /// The line there, from 1.
+    public var line: Int? { trace.first { $0.line != nil }?.line }
+
+    /// An error for a function of the host to throw.
+    public init(_ message: String) {
+        self.message = message
+        kind = .error
+        note = nil
+        trace = []
+        cause = nil
+    }
+
+    init(_ error: RuntimeError) {
+        message = error.message
+        note = error.note
+        cause = error.cause
+        kind =
+            switch error.kind {
+            case .error: .error
+            case .outOfMemory: .outOfMemory
+            case .stackOverflow: .stackOverflow
+            case .fuel: .fuel
+            case .deadline: .deadline
+            case .interrupted: .interrupted
+            }
+        trace = error.trace.map { entry in
+            let isHost = entry.line == 0
+            return Call(
+                function: entry.functionName, file: isHost ? nil : entry.sourceName, line: isHost ? nil : entry.line)
+        }
+    }
+
+    /// The message, then a line for each call.
+    public var description: String { ([message] + trace.map { "    in \($0)" }).joined(separator: "\n") }
+}
+
+extension ScriptError: ScriptFailure {
+    package var runtimeError: RuntimeError {
+        let kind: RuntimeError.Kind =
+            switch self.kind {
+            case .error: .error
+            case .outOfMemory: .outOfMemory
+            case .stackOverflow: .stackOverflow
+            case .fuel: .fuel
+            case .deadline: .deadline
+            case .interrupted: .interrupted
+            }
+        let entries = trace.map {
+            RuntimeError.TraceEntry(
+                functionName: $0.function, sourceName: $0.file ?? "", line: $0.line ?? 0, startByte: 0, endByte: 0)
+        }
+        return RuntimeError(message: message, note: note, trace: entries, kind: kind, cause: cause)
+    }
+}
+
+/// A script that cannot be compiled, with all of its errors.
+public struct CompileError: Error, Sendable, CustomStringConvertible {
+    /// One error in a text.
+    public struct Diagnostic: Sendable, Equatable {
+        public let message: String
+        /// From 1.
+        public let line: Int
+        /// The bytes of the text that a person should look at.
+        public let bytes: Range<Int>
+        /// What may help.
+        public let note: String?
+    }
+
+    /// The file that has the errors: the script's, or one that it imports.
+    public let file: String
+    public let diagnostics: [Diagnostic]
+    /// The errors with the lines where they are, and a mark below.
+    public let description: String
+
+    init(_ failure: Linker.Failure) {
+        file = failure.name
+        diagnostics = failure.diagnostics.map {
+            Diagnostic(
+                message: $0.message, line: Int($0.line), bytes: Int($0.shown.start)..<Int($0.shown.end), note: $0.note)
+        }
+        let renderer = DiagnosticRenderer(name: failure.name, bytes: failure.bytes, isColoured: false)
+        description = failure.diagnostics.prefix(50).map { renderer.text($0) }.joined()
+    }
+}

@@ -1,0 +1,118 @@
+import GravlaxRuntime
+
+/// What can be given to scripts and got from them.
+public protocol ScriptConvertible {
+    /// - Throws: `ScriptError` when the value is something else.
+    init(_ value: Value) throws
+
+    /// The value for an interpreter.
+    ///
+    /// - Throws: `ScriptError` when memory is refused.
+    func value(in interpreter: Interpreter) throws -> Value
+}
+
+extension Value {
+    fileprivate func mismatch(_ expected: String) -> ScriptError { ScriptError("Expected \(expected), not \(kindName).") }
+}
+
+extension Value: ScriptConvertible {
+    public init(_ value: Value) { self = value }
+    public func value(in interpreter: Interpreter) -> Value { self }
+}
+
+extension Bool: ScriptConvertible {
+    public init(_ value: Value) throws {
+        guard let flag = value.host.flag else { throw value.mismatch("a boolean") }
+        self = flag
+    }
+
+    public func value(in interpreter: Interpreter) -> Value { Value(HostValue(self)) }
+}
+
+extension Double: ScriptConvertible {
+    public init(_ value: Value) throws {
+        guard let number = value.host.number else { throw value.mismatch("a number") }
+        self = number
+    }
+
+    public func value(in interpreter: Interpreter) -> Value { Value(HostValue(self)) }
+}
+
+extension Float: ScriptConvertible {
+    public init(_ value: Value) throws { self = Float(try Double(value)) }
+    public func value(in interpreter: Interpreter) -> Value { Value(HostValue(Double(self))) }
+}
+
+/// Whole numbers: a script's number must be one, and within the type's range.
+extension ScriptConvertible where Self: FixedWidthInteger {
+    public init(_ value: Value) throws {
+        guard let number = value.host.number else { throw value.mismatch("a whole number") }
+        guard let whole = Self(exactly: number) else {
+            throw ScriptError("Expected a whole number from \(Self.min) to \(Self.max), not \(value).")
+        }
+        self = whole
+    }
+
+    public func value(in interpreter: Interpreter) throws -> Value { Value(HostValue(Double(self))) }
+}
+
+extension Int: ScriptConvertible {}
+extension Int8: ScriptConvertible {}
+extension Int16: ScriptConvertible {}
+extension Int32: ScriptConvertible {}
+extension Int64: ScriptConvertible {}
+extension UInt: ScriptConvertible {}
+extension UInt8: ScriptConvertible {}
+extension UInt16: ScriptConvertible {}
+extension UInt32: ScriptConvertible {}
+extension UInt64: ScriptConvertible {}
+
+extension String: ScriptConvertible {
+    public init(_ value: Value) throws {
+        guard let core = value.host.handle?.interpreter, let text = core.text(value.host) else {
+            throw value.mismatch("a string")
+        }
+        self = text
+    }
+
+    public func value(in interpreter: Interpreter) throws -> Value {
+        try rethrowing { () throws(RuntimeError) in Value(try interpreter.core.makeString(self)) }
+    }
+}
+
+/// Nil is the script's `nil`.
+extension Optional: ScriptConvertible where Wrapped: ScriptConvertible {
+    public init(_ value: Value) throws { self = value.isNil ? nil : try Wrapped(value) }
+    public func value(in interpreter: Interpreter) throws -> Value { try self?.value(in: interpreter) ?? .nil }
+}
+
+/// A copy of a list, and a new list.
+extension Array: ScriptConvertible where Element: ScriptConvertible {
+    public init(_ value: Value) throws {
+        guard let core = value.host.handle?.interpreter, let elements = core.elements(value.host) else {
+            throw value.mismatch("a list")
+        }
+        self = try elements.map { try Element(Value($0)) }
+    }
+
+    public func value(in interpreter: Interpreter) throws -> Value {
+        let elements = try map { try $0.value(in: interpreter).host }
+        return try rethrowing { () throws(RuntimeError) in Value(try interpreter.core.makeList(elements)) }
+    }
+}
+
+/// A copy of a map, and a new map.
+extension Dictionary: ScriptConvertible where Key: ScriptConvertible, Value: ScriptConvertible {
+    public init(_ value: Gravlax.Value) throws {
+        guard let core = value.host.handle?.interpreter, let entries = core.entries(value.host) else {
+            throw value.mismatch("a map")
+        }
+        self.init(minimumCapacity: entries.count)
+        for (key, value) in entries { self[try Key(Gravlax.Value(key))] = try Value(Gravlax.Value(value)) }
+    }
+
+    public func value(in interpreter: Interpreter) throws -> Gravlax.Value {
+        let entries = try map { (key: try $0.key.value(in: interpreter).host, value: try $0.value.value(in: interpreter).host) }
+        return try rethrowing { () throws(RuntimeError) in Gravlax.Value(try interpreter.core.makeMap(entries)) }
+    }
+}

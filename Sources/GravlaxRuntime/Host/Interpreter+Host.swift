@@ -1,0 +1,157 @@
+import GravlaxCompiler
+import GravlaxHeap
+
+/// What the embedding API needs of an interpreter: values by handles, globals, calls, limits.
+extension Interpreter {
+    private func outOfMemory() -> RuntimeError {
+        machine.failure = nil
+        return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
+    }
+
+    // MARK: Making values
+
+    package func makeString(_ text: String) throws(RuntimeError) -> HostValue {
+        try inside { () throws(RuntimeError) in
+            guard let string = machine.makeString(text) else { throw outOfMemory() }
+            return machine.hold(string)
+        }
+    }
+
+    package func makeList(_ elements: [HostValue]) throws(RuntimeError) -> HostValue {
+        try inside { () throws(RuntimeError) in
+            guard let list = machine.makeList(capacity: elements.count) else { throw outOfMemory() }
+            for element in elements where !machine.push(element.bits, to: list.words) { throw outOfMemory() }
+            return machine.hold(list)
+        }
+    }
+
+    package func makeMap(_ entries: [(key: HostValue, value: HostValue)]) throws(RuntimeError) -> HostValue {
+        try inside { () throws(RuntimeError) in
+            guard let map = machine.makeMap() else { throw outOfMemory() }
+            let held = machine.hold(map)
+            for (key, value) in entries where !machine.setMapValue(map.words, key.value, value.value) {
+                throw outOfMemory()
+            }
+            return held
+        }
+    }
+
+    // MARK: Reading values
+
+    /// The text, when the value is a string.
+    package func text(_ value: HostValue) -> String? {
+        StringObject.isString(value.value) ? inside { StringObject.text(value.value.words) } : nil
+    }
+
+    /// What `print` shows.
+    package func description(_ value: HostValue) -> String {
+        inside {
+            var text: [UInt8] = []
+            machine.write(value.value) { text.append(contentsOf: $0) }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+
+    /// The elements, when the value is a list.
+    package func elements(_ value: HostValue) -> [HostValue]? {
+        guard let words = value.value.object(.list) else { return nil }
+        return inside {
+            (0..<ListObject.count(words)).map { machine.hold(Value(bits: ListObject.elements(words)[$0])) }
+        }
+    }
+
+    /// The entries in their order, when the value is a map.
+    package func entries(_ value: HostValue) -> [(key: HostValue, value: HostValue)]? {
+        guard let words = value.value.object(.map) else { return nil }
+        return inside {
+            (0..<MapObject.used(words)).compactMap { entry in
+                let place = MapObject.entries(words) + 2 * entry
+                guard place[0] != Value.undefinedBits else { return nil }
+                return (machine.hold(Value(bits: place[0])), machine.hold(Value(bits: place[1])))
+            }
+        }
+    }
+
+    /// The kind in words, as errors tell it.
+    package func kindName(_ value: HostValue) -> String { inside { machine.kindName(value.value) } }
+
+    /// Handles that exist.
+    package var handleCount: Int { inside { machine.handles.count(machine.mutator) } }
+
+    // MARK: Globals
+
+    /// The value of a global; nil when it has none.
+    package func global(_ name: String) -> HostValue? {
+        guard let slot = machine.globalNames.firstIndex(of: name) else { return nil }
+        return inside {
+            let bits = machine.state.pointee.globals[slot]
+            return bits == Value.undefinedBits ? nil : machine.hold(Value(bits: bits))
+        }
+    }
+
+    /// - Throws: when a program runs, and too many have been made since it began.
+    package func setGlobal(_ name: String, _ value: HostValue) throws(RuntimeError) {
+        try inside { () throws(RuntimeError) in
+            let known = machine.globalNames.firstIndex(of: name)
+            if known == nil {
+                guard machine.top == nil || machine.globalNames.count < machine.state.pointee.globalCapacity else {
+                    throw RuntimeError(message: "Too many new globals while a program runs.")
+                }
+                machine.extendGlobals(to: machine.globalNames + [name])
+            }
+            machine.mutator.store(value.bits, to: machine.state.pointee.globals + (known ?? machine.globalNames.count - 1))
+        }
+    }
+
+    /// A function of the host as a value. It lives as long as the interpreter.
+    package func makeFunction(
+        _ name: String, parameterCount: Int?, _ body: @escaping ([HostValue]) throws -> HostValue
+    ) throws(RuntimeError) -> HostValue {
+        try inside { () throws(RuntimeError) in
+            let function = HostFunction(name: name, parameterCount: parameterCount, body: body)
+            guard let value = machine.makeHostFunction(function) else { throw outOfMemory() }
+            return machine.hold(value)
+        }
+    }
+
+    // MARK: Running
+
+    /// Runs a program and gives what its script returns.
+    package func start(_ program: Program) throws(RuntimeError) -> HostValue {
+        try running { () throws(RuntimeError) in machine.hold(try machine.run(program)) }
+    }
+
+    package func call(_ callee: HostValue, _ arguments: [HostValue]) throws(RuntimeError) -> HostValue {
+        try running { () throws(RuntimeError) in
+            let result = try machine.call(callee.value, arguments.map(\.value))
+            return withExtendedLifetime((callee, arguments)) { machine.hold(result) }
+        }
+    }
+
+    /// Calls the function that `text` denotes, an expression of the language, which has no effect of its own: so a host
+    /// reads a property just as scripts do.
+    package func perform(_ text: String, _ arguments: [HostValue]) throws(RuntimeError) -> HostValue {
+        try running { () throws(RuntimeError) in
+            if let known = accessors[text] { return try call(known, arguments) }
+            let program: Program
+            do throws(CompileErrors) {
+                program = try Compiler.compile(
+                    source: Array(text.utf8), name: "the host", globalNames: machine.globalNames,
+                    options: CompilerOptions(isInteractive: true))
+            } catch {
+                throw RuntimeError(message: error.diagnostics.first?.message ?? "")
+            }
+            let function = machine.hold(try machine.run(program, isHidden: true))
+            accessors[text] = function
+            return try call(function, arguments)
+        }
+    }
+
+    // MARK: Limits
+
+    /// Ends the run that is in progress, if there is one. Any thread.
+    package func interrupt() { machine.limits.interrupt() }
+
+    /// What is left of the fuel: of the last run's, between runs. Nil: there was no limit.
+    package var fuelLeft: Int? { machine.limits.fuelLeft }
+}

@@ -1,0 +1,126 @@
+import GravlaxCompiler
+import GravlaxHeap
+
+/// A function of the host, as scripts call it.
+struct HostFunction {
+    let name: String
+    /// Nil: any number.
+    let parameterCount: Int?
+    let body: ([HostValue]) throws -> HostValue
+
+    /// Numbers of native functions below are those of built-ins.
+    static let firstNumber = 256
+}
+
+/// What a host function threw.
+struct HostFailure {
+    let message: String
+    let kind: RuntimeError.Kind
+    /// Calls that the error has left already: those of scripts that the host function called, and its own.
+    let trace: [RuntimeError.TraceEntry]
+    let cause: any Error
+}
+
+/// Calls between hosts and scripts. Only these nest on the native stack.
+///
+///     registers   … live │ callee │ arguments …             the trampoline's R[0] and above
+///     frames      … caller │ (no prototype) │ trampoline │ the callee's …
+extension Machine {
+    /// Calls of scripts by host functions inside one another, at most.
+    static var maximumNativeDepth: Int { 100 }
+
+    /// Calls `callee`, between programs or from a host function that the program on top has called. Arguments are kept by
+    /// handles.
+    func call(_ callee: Value, _ arguments: [Value]) throws(RuntimeError) -> Value {
+        guard nativeDepth < Machine.maximumNativeDepth, arguments.count < 250 else {
+            throw RuntimeError(message: "Stack overflow.", kind: .stackOverflow)
+        }
+        let trampoline = readyTrampoline(argumentCount: arguments.count)
+        let stack = state.pointee.stack
+        var caller = stack.frames
+        var base = stack.registers
+        let isOutermost = top == nil
+        if let top, let prototype = top.pointee.prototype, let pc = top.pointee.pc {
+            caller = top + 1
+            base = top.pointee.base + Int(prototype.pointee.live[pc - prototype.pointee.code - 1])
+            guard pushFrame(top, base: base, closure: 0, trampoline) != nil else { throw overflow() }
+            let moved = state.pointee.stack
+            caller = moved.frames + (caller - stack.frames)
+            base = caller.pointee.base
+        } else {
+            caller.initialize(to: Frame(pc: nil, base: base, prototype: nil, closure: 0))
+        }
+        caller.pointee.prototype = nil
+        caller.pointee.pc = nil
+        let number = caller - state.pointee.stack.frames
+        defer {
+            top = isOutermost ? nil : state.pointee.stack.frames + (number - 1)
+            failure = nil
+            thrown = Value.nilBits
+        }
+        guard let first = pushFrame(caller, base: base, closure: 0, trampoline) else { throw overflow() }
+        first.pointee.base[0] = callee.bits
+        for (index, argument) in arguments.enumerated() { first.pointee.base[index + 1] = argument.bits }
+        top = first
+        nativeDepth += 1
+        defer { nativeDepth -= 1 }
+        guard execute(first) else { throw makeError(above: number + 1) }
+        return Value(bits: state.pointee.stack.frames[number + 1].base[0])
+    }
+
+    private func overflow() -> RuntimeError { RuntimeError(message: "Stack overflow.", kind: .stackOverflow) }
+
+    /// Calls a host function for the script.
+    @inline(never) func callHost(_ frame: FramePointer, _ number: Int, window: Int, argumentCount: Int) -> FramePointer? {
+        let function = hostFunctions[number]
+        if let count = function.parameterCount, count != argumentCount {
+            _ = fail("Expected \(count) arguments but got \(argumentCount).")
+            return nil
+        }
+        let position = frame - state.pointee.stack.frames
+        let arguments = (0..<argumentCount).map { hold(Value(bits: frame.pointee.base[window + 1 + $0])) }
+        do {
+            let result = try function.body(arguments)
+            let frame = state.pointee.stack.frames + position
+            withExtendedLifetime(result) { frame.pointee.base[window] = $0.bits }
+            return frame
+        } catch {
+            failure = failure(of: error, in: function)
+            return nil
+        }
+    }
+
+    private func failure(of error: any Error, in function: HostFunction) -> Failure {
+        let own = RuntimeError.TraceEntry(
+            functionName: function.name, sourceName: "host", line: 0, startByte: 0, endByte: 0)
+        guard let script = error as? RuntimeError ?? (error as? any ScriptFailure)?.runtimeError else {
+            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error))
+        }
+        switch script.kind {
+        case .fuel, .deadline, .interrupted: return .limit(script.kind)
+        case .error, .outOfMemory, .stackOverflow:
+            return .host(
+                HostFailure(message: script.message, kind: script.kind, trace: script.trace + [own], cause: script.cause ?? error))
+        }
+    }
+
+    /// A value as hosts hold it. At once after it was made: what a handle does not hold yet, nothing may.
+    func hold(_ value: Value) -> HostValue {
+        guard value.isObject else { return HostValue(value, handle: nil) }
+        let slot = handles.take(value.bits, mutator)
+        return HostValue(value, handle: Handle(value.bits, slot: slot, in: handles, of: owner))
+    }
+
+    /// A function object for `function`.
+    func makeHostFunction(_ function: HostFunction) -> Value? {
+        guard let words = allocateNoScan(byteCount: 8) else { return nil }
+        words[0] = ObjectKind.native.header(upper: UInt32(HostFunction.firstNumber + hostFunctions.count))
+        hostFunctions.append(function)
+        return Value(object: words)
+    }
+}
+
+/// An error of the embedding API that stands for one of a script.
+package protocol ScriptFailure: Error {
+    var runtimeError: RuntimeError { get }
+}

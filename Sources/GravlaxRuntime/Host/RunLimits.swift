@@ -1,0 +1,137 @@
+import Dispatch
+import GravlaxHeap
+import Synchronization
+
+/// The limits of a run: fuel, a deadline, and being interrupted.
+///
+/// They cost nothing while they are not used: the loop's polls, which are there for the collector, drive them. Fuel keeps
+/// a poll requested, so that each back-edge and call is a turn; a deadline or an interrupt requests one from its thread.
+final class RunLimits: Sendable {
+    private struct Shared {
+        /// Nil once the machine is gone.
+        var mutator: Mutator?
+        var reached: RuntimeError.Kind?
+        /// The number of the run, so that the deadline of one is none of the next.
+        var run = 0
+    }
+
+    /// Owner: the interpreter's thread.
+    private struct Own {
+        var isRunning = false
+        var fuel: Int?
+        var left = 0
+        /// What a function has left that is called at a safepoint; those have an account of their own each.
+        var callbackLeft = 0
+    }
+
+    /// A mutator is used only to request a poll, which any thread may do.
+    nonisolated(unsafe) private let shared: UnsafeMutablePointer<Shared> = .allocate(capacity: 1)
+    private let lock = Mutex(())
+    nonisolated(unsafe) private let own: UnsafeMutablePointer<Own> = .allocate(capacity: 1)
+
+    /// Bytes of a built-in's work that cost one turn.
+    static let bytesPerTurn = 64
+
+    init(_ mutator: Mutator) {
+        shared.initialize(to: Shared(mutator: mutator))
+        own.initialize(to: Own())
+    }
+
+    deinit {
+        shared.deinitialize(count: 1)
+        shared.deallocate()
+        own.deallocate()
+    }
+
+    /// The machine ends.
+    func close() { lock.withLock { _ in shared.pointee.mutator = nil } }
+
+    var isRunning: Bool { own.pointee.isRunning }
+    /// Nil: none was set.
+    var fuelLeft: Int? { own.pointee.fuel.map { _ in max(own.pointee.left, 0) } }
+
+    /// Before the outermost call.
+    func begin(fuel: Int?, deadline: ContinuousClock.Instant?) {
+        own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)
+        let number = lock.withLock { _ in
+            shared.pointee.run += 1
+            if fuel != nil { shared.pointee.mutator?.requestPollOfOwner() }
+            return shared.pointee.run
+        }
+        guard let deadline else { return }
+        let rest = deadline - ContinuousClock.now
+        guard rest > .zero else { return reach(.deadline, run: number) }
+        let (seconds, fraction) = rest.components
+        let nanoseconds = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        guard !nanoseconds.overflow else { return }
+        let wait = nanoseconds.partialValue &+ Int(fraction / 1_000_000_000)
+        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(wait)) { [weak self] in
+            self?.reach(.deadline, run: number)
+        }
+    }
+
+    /// After the outermost call. An interrupt that came too late is forgotten.
+    func end() {
+        own.pointee.isRunning = false
+        lock.withLock { _ in
+            shared.pointee.run += 1
+            shared.pointee.reached = nil
+            shared.pointee.mutator?.withdrawPollOfOwner()
+        }
+    }
+
+    /// Ends the run that is in progress, if there is one. Any thread.
+    func interrupt() {
+        lock.withLock { _ in
+            // Runs have odd numbers.
+            if shared.pointee.run % 2 == 1 { note(.interrupted) }
+        }
+    }
+
+    private func reach(_ kind: RuntimeError.Kind, run: Int) {
+        lock.withLock { _ in if shared.pointee.run == run { note(kind) } }
+    }
+
+    private func note(_ kind: RuntimeError.Kind) {
+        if shared.pointee.reached == nil { shared.pointee.reached = kind }
+        shared.pointee.mutator?.requestPollOfOwner()
+    }
+
+    /// What ends the run after `turns` more; nil: it goes on.
+    func charge(_ turns: Int, isCallback: Bool) -> RuntimeError.Kind? {
+        if let reached = lock.withLock({ _ in shared.pointee.reached }) { return reached }
+        guard own.pointee.fuel != nil else { return nil }
+        if isCallback {
+            own.pointee.callbackLeft -= turns
+            return own.pointee.callbackLeft < 0 ? .fuel : nil
+        }
+        own.pointee.left -= turns
+        return own.pointee.left < 0 ? .fuel : nil
+    }
+
+    func refundTurn(isCallback: Bool) {
+        if isCallback { own.pointee.callbackLeft += 1 } else { own.pointee.left += 1 }
+    }
+
+    /// Before a function is called at a safepoint: its account is what the run began with.
+    func beginCallback() { own.pointee.callbackLeft = own.pointee.fuel ?? 0 }
+}
+
+extension Mutator {
+    fileprivate func requestPollOfOwner() { state.requestPoll(.owner) }
+    fileprivate func withdrawPollOfOwner() { state.withdrawPoll(.owner) }
+}
+
+extension Machine {
+    /// A turn of a loop, or a call. False, with the failure set: a limit was reached.
+    func chargeTurn() -> Bool { charge(1) }
+
+    /// Work of a built-in.
+    func chargeWork(_ byteCount: Int) -> Bool { charge(byteCount / RunLimits.bytesPerTurn) }
+
+    private func charge(_ turns: Int) -> Bool {
+        guard let reached = limits.charge(turns, isCallback: isCallingBack) else { return true }
+        failure = .limit(reached)
+        return false
+    }
+}

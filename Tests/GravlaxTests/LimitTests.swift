@@ -1,0 +1,90 @@
+import Dispatch
+import Gravlax
+import Testing
+
+struct LimitTests {
+    private static let loops = [
+        "while (true) {}", "for (;;) {}", "fun f() { f(); } while (true) { fun g() {} g(); }", "var i = 0; while (i >= 0) i = i + 1;",
+        "for (var x in 0..1000000000000) {}",
+    ]
+
+    private func expect(_ kind: ScriptError.Kind, _ source: String, in interpreter: Interpreter) throws {
+        let error = #expect(throws: ScriptError.self) { try interpreter.run(source) }
+        #expect(error?.kind == kind)
+        interpreter.fuel = nil
+        interpreter.timeLimit = nil
+        #expect(try interpreter.evaluate("1 + 1", as: Int.self) == 2)
+    }
+
+    @Test(arguments: loops) func endlessLoopsRunOutOfFuel(source: String) throws {
+        try expect(.fuel, source, in: Interpreter(.init(fuel: 10_000)))
+    }
+
+    @Test(arguments: loops) func endlessLoopsMeetTheDeadline(source: String) throws {
+        try expect(.deadline, source, in: Interpreter(.init(timeLimit: .milliseconds(20))))
+    }
+
+    @Test(arguments: loops) func endlessLoopsAreInterrupted(source: String) throws {
+        let interpreter = try Interpreter()
+        interpreter.define("begun") { [unowned interpreter] () in
+            // Only what runs can be interrupted, and this is known to run.
+            DispatchQueue.global().async { [unowned interpreter] in interpreter.interrupt() }
+        }
+        try expect(.interrupted, "begun(); " + source, in: interpreter)
+    }
+
+    @Test func anInterruptBetweenRunsIsForgotten() throws {
+        let interpreter = try Interpreter()
+        interpreter.interrupt()
+        #expect(try interpreter.evaluate("var n = 0; for (var i = 0; i < 1000; i += 1) n += 1; n", as: Int.self) == 1000)
+    }
+
+    @Test func memoryIsLimited() throws {
+        let interpreter = try Interpreter(.init(heapBudget: .mebibytes(16)))
+        try expect(.outOfMemory, "var s = \"0123456789\"; while (true) s = s + s;", in: interpreter)
+        try expect(.outOfMemory, "var xs = nil; while (true) xs = [xs];", in: interpreter)
+    }
+
+    @Test func depthIsLimited() throws {
+        try expect(.stackOverflow, "fun f() { f(); } f();", in: Interpreter())
+    }
+
+    @Test func workOfBuiltInsTakesFuel() throws {
+        let interpreter = try Interpreter(.init(fuel: 20_000))
+        try expect(.fuel, "var s = \"ab\".repeat(4000000); s.contains(\"abc\"); s.contains(\"abd\");", in: interpreter)
+    }
+
+    @Test func loopingFinalizersEnd() throws {
+        let interpreter = try Interpreter(.init(fuel: 100_000))
+        try interpreter.run(
+            """
+            import "std/gc" as gc;
+            class A {}
+            fun make() { gc.onFinalize(A(), fun (a) { while (true) {} }); }
+            make();
+            gc.collect(); gc.collect();
+            gc.runFinalizers();
+            var over = true;
+            """)
+        #expect(try interpreter.evaluate("over", as: Bool.self))
+    }
+
+    @Test func fuelIsTheSameEachTime() throws {
+        let source = """
+            class Node { init(next) { this.next = next; } }
+            var head = nil;
+            for (var i = 0; i < 200; i += 1) { head = Node(head); [i, "text ${i}"].sort(fun (a, b) => 0); }
+            """
+        func used(stress: Int) throws -> Int? {
+            var configuration = Configuration(fuel: 1_000_000)
+            configuration.heap.debug.stress = stress
+            let interpreter = try Interpreter(configuration)
+            try interpreter.run(source)
+            return interpreter.fuelLeft
+        }
+        let first = try #require(used(stress: 0))
+        #expect(first < 1_000_000)
+        for _ in 0..<99 { #expect(try used(stress: 0) == first) }
+        #expect(try used(stress: 7) == first)
+    }
+}

@@ -1,0 +1,78 @@
+import Gravlax
+import Testing
+
+struct ValueTests {
+    @Test func standardTypesGoBothWays() throws {
+        let interpreter = try Interpreter()
+        func back<T: ScriptConvertible & Equatable>(_ value: T) throws -> Bool {
+            try interpreter.set("x", value)
+            return try interpreter.evaluate("x", as: T.self) == value
+        }
+        #expect(try back(true))
+        #expect(try back(-7))
+        #expect(try back(UInt8(200)))
+        #expect(try back(1.5))
+        #expect(try back("käse"))
+        #expect(try back(""))
+        #expect(try back(Optional<Int>.none))
+        #expect(try back(Optional(3)))
+        #expect(try back([["a", "a longer string"], []]))
+        #expect(try back(["one": [1.0], "two": []]))
+    }
+
+    @Test(arguments: [
+        ("1.5", "Expected a whole number from -128 to 127, not 1.5."),
+        ("300", "Expected a whole number from -128 to 127, not 300."), ("\"1\"", "Expected a whole number, not a string."),
+    ])
+    func wholeNumbersAreChecked(text: String, message: String) throws {
+        let interpreter = try Interpreter()
+        let error = #expect(throws: ScriptError.self) { try interpreter.evaluate(text, as: Int8.self) }
+        #expect(error?.message == message)
+    }
+
+    @Test func aValueKeepsItsObject() throws {
+        let interpreter = try Interpreter()
+        try interpreter.run("class Point { init(x) { this.x = x; } shifted(by) { return this.x + by; } }")
+        var point: Value? = try interpreter.evaluate("Point(\"a text\")")
+        interpreter.collect()
+        interpreter.collect()
+        #expect(try String(#require(point)["x"]) == "a text")
+        try point?.set("x", 4)
+        #expect(try Int(#require(point).call("shifted", 3)) == 7)
+        try interpreter.run("import \"std/gc\" as gc; var weak = nil; fun watch(p) { weak = gc.WeakRef(p); }")
+        try interpreter["watch"]?(#require(point))
+        interpreter.collect()
+        #expect(try interpreter.evaluate("weak.get() == nil", as: Bool.self) == false)
+        point = nil
+        interpreter.collect()
+        #expect(try interpreter.evaluate("weak.get() == nil", as: Bool.self))
+    }
+
+    @Test func handlesGoAwayOnAnyThread() async throws {
+        let interpreter = try Interpreter()
+        let values = try (0..<100).map { try interpreter.evaluate("[\($0)]", as: Value.self) }
+        await withTaskGroup(of: Void.self) { group in
+            for value in values { group.addTask { _ = value } }
+        }
+        #expect(try Int(interpreter.evaluate("1")) == 1)
+    }
+
+    @Test func functionsAndClassesAreCalled() throws {
+        let interpreter = try Interpreter()
+        try interpreter.run("fun add(a, b) { return a + b; } class Box { init(v) { this.v = v; } }")
+        let add = try #require(interpreter["add"])
+        #expect(try String(add("a", "b")) == "ab")
+        #expect(try Int(#require(interpreter["Box"])(5)["v"]) == 5)
+        let error = #expect(throws: ScriptError.self) { try add(1) }
+        #expect(error?.message == "Expected 2 arguments but got 1.")
+        #expect(throws: ScriptError.self) { try add["x; }"] }
+    }
+
+    @Test func aValueOutlivesItsInterpreterHarmlessly() throws {
+        var interpreter: Interpreter? = try Interpreter()
+        let list = try #require(interpreter).evaluate("[1]", as: Value.self)
+        interpreter = nil
+        #expect(throws: ScriptError.self) { try list["count"] }
+        #expect(throws: ScriptError.self) { try [Int](list) }
+    }
+}
