@@ -27,18 +27,21 @@ public struct Configuration: Sendable {
     public var flushesLines: Bool
     /// Where scripts' imports of files come from; nil: they can import only what comes with the language.
     public var moduleLoader: (any ModuleLoader & Sendable)?
+    /// Whether scripts may import `std/io`: read and write files, standard input and standard error.
+    public var grantsFiles: Bool
     /// Settings of the heap beyond its budget.
     public var heap: HeapConfiguration
 
     public init(
         heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, flushesLines: Bool = false,
-        moduleLoader: (any ModuleLoader & Sendable)? = nil, heap: HeapConfiguration = HeapConfiguration()
+        moduleLoader: (any ModuleLoader & Sendable)? = nil, grantsFiles: Bool = false, heap: HeapConfiguration = HeapConfiguration()
     ) {
         self.heapBudget = heapBudget
         self.fuel = fuel
         self.timeLimit = timeLimit
         self.flushesLines = flushesLines
         self.moduleLoader = moduleLoader
+        self.grantsFiles = grantsFiles
         self.heap = heap
     }
 }

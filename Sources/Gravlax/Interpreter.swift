@@ -12,7 +12,7 @@ import GravlaxRuntime
 /// is as usable as before.
 ///
 /// One thread uses an interpreter at a time, any thread: two at once end the process with a message. Only `interrupt()` is
-/// for other threads. `ScriptActor` serves several.
+/// for other threads.
 public final class Interpreter: Sendable {
     let core: GravlaxRuntime.Interpreter
     private let moduleLoader: any ModuleLoader & Sendable
@@ -36,6 +36,7 @@ public final class Interpreter: Sendable {
         } catch {
             throw ScriptError(RuntimeError(message: "Out of memory.", kind: .outOfMemory))
         }
+        core.grants.io = configuration.grantsFiles
         core.fuel = configuration.fuel
         core.timeLimit = configuration.timeLimit
         core.onCallbackError = { warnings(ScriptError($0)) }
@@ -77,11 +78,8 @@ public final class Interpreter: Sendable {
 
     // MARK: Globals
 
-    /// The value of a global; nil when there is none of this name. Setting nil makes it the script's `nil`.
-    public subscript(name: String) -> Value? {
-        get { core.global(name).map { Value($0) } }
-        set { try? set(name, newValue ?? Value.nil) }
-    }
+    /// The value of a global; nil when there is none of this name.
+    public subscript(name: String) -> Value? { core.global(name).map { Value($0) } }
 
     /// Sets a global.
     ///

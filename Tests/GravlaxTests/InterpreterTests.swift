@@ -16,7 +16,9 @@ struct InterpreterTests {
         #expect(try interpreter.evaluate("double(21)", as: Int.self) == 42)
         try interpreter.set("given", [1, 2, 3])
         #expect(try interpreter.evaluate("given[1]", as: Int.self) == 2)
-        #expect(try Int(#require(interpreter["given"])["count"]) == 3)
+        let given = try #require(interpreter["given"])
+        let count = try Int(given["count"])
+        #expect(count == 3)
         #expect(interpreter["missing"] == nil)
     }
 
@@ -69,6 +71,12 @@ struct InterpreterTests {
         let granted = try Interpreter(.init(moduleLoader: OneFile()))
         try granted.run("import \"a.lox\" as a; var found = a.answer;")
         #expect(try granted.evaluate("found", as: Int.self) == 42)
+    }
+
+    @Test func ioIsAbsentUnlessGranted() throws {
+        let source = "import \"std/io\" as io; io.readLine;"
+        #expect(throws: ScriptError.self) { try Interpreter().run(source) }
+        try Interpreter(.init(grantsFiles: true)).run("import \"std/io\" as io; io;")
     }
 
     private struct OneFile: ModuleLoader {

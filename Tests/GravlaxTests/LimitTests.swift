@@ -82,9 +82,13 @@ struct LimitTests {
             try interpreter.run(source)
             return interpreter.fuelLeft
         }
-        let first = try #require(used(stress: 0))
-        #expect(first < 1_000_000)
-        for _ in 0..<99 { #expect(try used(stress: 0) == first) }
-        #expect(try used(stress: 7) == first)
+        let first = try used(stress: 0)
+        #expect((first ?? .max) < 1_000_000)
+        for _ in 0..<99 {
+            let again = try used(stress: 0)
+            #expect(again == first)
+        }
+        let stressed = try used(stress: 7)
+        #expect(stressed == first)
     }
 }

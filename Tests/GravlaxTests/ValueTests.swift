@@ -26,26 +26,38 @@ struct ValueTests {
     ])
     func wholeNumbersAreChecked(text: String, message: String) throws {
         let interpreter = try Interpreter()
-        let error = #expect(throws: ScriptError.self) { try interpreter.evaluate(text, as: Int8.self) }
+        let error = #expect(throws: ScriptError.self) { _ = try interpreter.evaluate(text, as: Int8.self) }
         #expect(error?.message == message)
     }
 
     @Test func aValueKeepsItsObject() throws {
         let interpreter = try Interpreter()
-        try interpreter.run("class Point { init(x) { this.x = x; } shifted(by) { return this.x + by; } }")
-        var point: Value? = try interpreter.evaluate("Point(\"a text\")")
+        try interpreter.run(
+            """
+            import "std/gc" as gc;
+            class Point { init(x) { this.x = x; } shifted(by) { return this.x + by; } }
+            var weak = nil;
+            fun watch(p) { weak = gc.WeakRef(p); }
+            """)
+        func use() throws {
+            let point = try interpreter.evaluate("Point(\"a text\")", as: Value.self)
+            interpreter.collect()
+            interpreter.collect()
+            let text = try String(point["x"])
+            #expect(text == "a text")
+            try point.set("x", 4)
+            let shifted = try Int(point.call("shifted", 3))
+            #expect(shifted == 7)
+            let watch = try #require(interpreter["watch"])
+            _ = try watch(point)
+            interpreter.collect()
+            let isGone: Bool = try interpreter.evaluate("weak.get() == nil")
+            #expect(!isGone)
+        }
+        try use()
         interpreter.collect()
-        interpreter.collect()
-        #expect(try String(#require(point)["x"]) == "a text")
-        try point?.set("x", 4)
-        #expect(try Int(#require(point).call("shifted", 3)) == 7)
-        try interpreter.run("import \"std/gc\" as gc; var weak = nil; fun watch(p) { weak = gc.WeakRef(p); }")
-        try interpreter["watch"]?(#require(point))
-        interpreter.collect()
-        #expect(try interpreter.evaluate("weak.get() == nil", as: Bool.self) == false)
-        point = nil
-        interpreter.collect()
-        #expect(try interpreter.evaluate("weak.get() == nil", as: Bool.self))
+        let isGone: Bool = try interpreter.evaluate("weak.get() == nil")
+        #expect(isGone)
     }
 
     @Test func handlesGoAwayOnAnyThread() async throws {
@@ -54,25 +66,29 @@ struct ValueTests {
         await withTaskGroup(of: Void.self) { group in
             for value in values { group.addTask { _ = value } }
         }
-        #expect(try Int(interpreter.evaluate("1")) == 1)
+        let one: Int = try interpreter.evaluate("1")
+        #expect(one == 1)
     }
 
     @Test func functionsAndClassesAreCalled() throws {
         let interpreter = try Interpreter()
         try interpreter.run("fun add(a, b) { return a + b; } class Box { init(v) { this.v = v; } }")
         let add = try #require(interpreter["add"])
-        #expect(try String(add("a", "b")) == "ab")
-        #expect(try Int(#require(interpreter["Box"])(5)["v"]) == 5)
-        let error = #expect(throws: ScriptError.self) { try add(1) }
+        let text = try String(add("a", "b"))
+        #expect(text == "ab")
+        let makeBox = try #require(interpreter["Box"])
+        let content = try Int(makeBox(5)["v"])
+        #expect(content == 5)
+        let error = #expect(throws: ScriptError.self) { _ = try add(1) }
         #expect(error?.message == "Expected 2 arguments but got 1.")
-        #expect(throws: ScriptError.self) { try add["x; }"] }
+        #expect(throws: ScriptError.self) { _ = try add["x; }"] }
     }
 
     @Test func aValueOutlivesItsInterpreterHarmlessly() throws {
         var interpreter: Interpreter? = try Interpreter()
-        let list = try #require(interpreter).evaluate("[1]", as: Value.self)
+        let list = try interpreter?.evaluate("[1]", as: Value.self) ?? .nil
         interpreter = nil
-        #expect(throws: ScriptError.self) { try list["count"] }
-        #expect(throws: ScriptError.self) { try [Int](list) }
+        #expect(throws: ScriptError.self) { _ = try list["count"] }
+        #expect(throws: ScriptError.self) { _ = try [Int](list) }
     }
 }

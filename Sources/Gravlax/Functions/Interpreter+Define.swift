@@ -14,9 +14,25 @@ extension Interpreter {
     public func define<each Parameter: ScriptConvertible, Result: ScriptConvertible>(
         _ name: String, _ body: @escaping @Sendable (repeat each Parameter) throws -> Result
     ) {
+        install(name) { (arguments: repeat each Parameter) throws -> Result in try body(repeat each arguments) }
+    }
+
+    /// Gives scripts a function that returns nothing.
+    public func define<each Parameter: ScriptConvertible>(
+        _ name: String, _ body: @escaping @Sendable (repeat each Parameter) throws -> Void
+    ) {
+        install(name) { (arguments: repeat each Parameter) throws -> Value in
+            try body(repeat each arguments)
+            return .nil
+        }
+    }
+
+    private func install<each Parameter: ScriptConvertible, Result: ScriptConvertible>(
+        _ name: String, _ body: @escaping (repeat each Parameter) throws -> Result
+    ) {
         var count = 0
         for _ in repeat (each Parameter).self { count += 1 }
-        install(name, count) { [unowned self] arguments in
+        let function = { [unowned self] (arguments: [HostValue]) throws -> HostValue in
             var position = 0
             func next<Argument: ScriptConvertible>(_ type: Argument.Type) throws -> Argument {
                 defer { position += 1 }
@@ -28,23 +44,8 @@ extension Interpreter {
             }
             return try body(repeat try next((each Parameter).self)).value(in: self).host
         }
-    }
-
-    /// Gives scripts a function that returns nothing.
-    public func define<each Parameter: ScriptConvertible>(
-        _ name: String, _ body: @escaping @Sendable (repeat each Parameter) throws -> Void
-    ) {
-        define(name) { (arguments: repeat each Parameter) -> Value in
-            try body(repeat each arguments)
-            return .nil
-        }
-    }
-
-    private func install(
-        _ name: String, _ parameterCount: Int?, _ body: @escaping ([HostValue]) throws -> HostValue
-    ) {
         do {
-            try core.setGlobal(name, try core.makeFunction(name, parameterCount: parameterCount, body))
+            try core.setGlobal(name, try core.makeFunction(name, parameterCount: count, function))
         } catch {
             preconditionFailure("no memory for the function \(name)")
         }

@@ -69,6 +69,7 @@ package final class Interpreter {
         defer { machine.output.flush() }
         return try inside { () throws(RuntimeError) in
             if machine.limits.isRunning { return try body() }
+            machine.workSincePoll = 0
             machine.limits.begin(fuel: fuel, deadline: timeLimit.map { .now + $0 })
             defer { machine.limits.end() }
             return try body()

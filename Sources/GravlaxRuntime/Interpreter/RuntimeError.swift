@@ -11,6 +11,14 @@ public struct RuntimeError: Error, Sendable {
         public let startByte: Int
         public let endByte: Int
 
+        package init(functionName: String?, sourceName: String, line: Int, startByte: Int, endByte: Int) {
+            self.functionName = functionName
+            self.sourceName = sourceName
+            self.line = line
+            self.startByte = startByte
+            self.endByte = endByte
+        }
+
         /// `script`, or the name with `()`.
         public var place: String { functionName.map { "\($0)()" } ?? "script" }
     }

@@ -1,0 +1,101 @@
+import Foundation
+import Gravlax
+import Synchronization
+import Testing
+
+/// What `docs/guide/embedding.md` shows. Each of its snippets stands here, line for line, so that it compiles and runs.
+struct GuideTests {
+    @Test func everySnippetIsHere() throws {
+        let file = URL(fileURLWithPath: #filePath)
+        let root = file.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let guide = try String(contentsOf: root.appendingPathComponent("docs/guide/embedding.md"), encoding: .utf8)
+        func lines(_ text: some StringProtocol) -> [String] {
+            text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        let here = lines(try String(contentsOf: file, encoding: .utf8))
+        let snippets = guide.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        #expect(snippets.count >= 6)
+        for snippet in snippets {
+            let wanted = lines(snippet)
+            let isHere = here.indices.contains { Array(here[$0...].prefix(wanted.count)) == wanted }
+            #expect(isHere, "not compiled:\n\(snippet)")
+        }
+    }
+
+    @Test func beginning() throws {
+        let interpreter = try Interpreter(.init(heapBudget: .mebibytes(64)))
+        interpreter.define("hypot") { (x: Double, y: Double) in (x * x + y * y).squareRoot() }
+        let n: Double = try interpreter.evaluate("hypot(3, 4)")
+        #expect(n == 5)
+    }
+
+    @Test func values() throws {
+        let interpreter = try Interpreter()
+        try interpreter.run(
+            """
+            class Point {
+              init(x, y) { this.x = x; this.y = y; }
+              moved(dx, dy) { return Point(this.x + dx, this.y + dy); }
+            }
+            """)
+        let point = try interpreter.evaluate("Point(1, 2)", as: Value.self)
+        let moved = try point.call("moved", 10, 10)
+        let x = try Int(moved["x"])
+        #expect(x == 11)
+        let add = try interpreter.evaluate("fun (a, b) => a + b", as: Value.self)
+        let text = try String(add("key", "word"))
+        #expect(text == "keyword")
+    }
+
+    @Test func errors() throws {
+        let interpreter = try Interpreter()
+        interpreter.define("load") { (name: String) throws -> String in throw ScriptError("There is no \(name).") }
+        do {
+            try interpreter.run("print load(\"map\");", name: "main.lox")
+        } catch let error as ScriptError {
+            print(error.message)  // There is no map.
+            for call in error.trace { print(call) }  // load() of the host, script at main.lox:1
+        } catch let error as CompileError {
+            print(error)
+        }
+    }
+
+    @Test func limits() throws {
+        let interpreter = try Interpreter(.init(heapBudget: .mebibytes(16), fuel: 1_000_000, timeLimit: .seconds(1)))
+        do {
+            try interpreter.run("while (true) {}")
+        } catch let error as ScriptError where error.kind == .fuel {
+            interpreter.fuel = 2_000_000
+        }
+        let two: Int = try interpreter.evaluate("1 + 1")
+        #expect(two == 2)
+    }
+
+    @Test func output() throws {
+        let printed = Mutex("")
+        let interpreter = try Interpreter(
+            output: { text in printed.withLock { $0 += text } },
+            warnings: { error in printed.withLock { $0 += "warning: \(error.message)\n" } })
+        try interpreter.run("print \"hello\";")
+        #expect(printed.withLock { $0 } == "hello\n")
+    }
+
+    struct Scripts: ModuleLoader {
+        let texts: [String: String]
+
+        func resolve(_ path: String, from importer: String) -> String { path }
+
+        func load(_ name: String) throws(ModuleUnavailable) -> [UInt8] {
+            guard let text = texts[name] else { throw ModuleUnavailable(reason: "No such script") }
+            return Array(text.utf8)
+        }
+    }
+
+    @Test func modules() throws {
+        let scripts = Scripts(texts: ["greetings.lox": "fun greet(name) { return \"Hello, ${name}!\"; }"])
+        let interpreter = try Interpreter(.init(moduleLoader: scripts))
+        try interpreter.run("import \"greetings.lox\" as greetings; var text = greetings.greet(\"Ann\");")
+        let text: String = try interpreter.evaluate("text")
+        #expect(text == "Hello, Ann!")
+    }
+}
