@@ -42,7 +42,7 @@ struct GuideTests {
         let moved = try point.call("moved", 10, 10)
         let x = try Int(moved["x"])
         #expect(x == 11)
-        let add = try interpreter.evaluate("fun (a, b) => a + b", as: Value.self)
+        let add = try interpreter.evaluate("(fun (a, b) => a + b)", as: Value.self)
         let text = try String(add("key", "word"))
         #expect(text == "keyword")
     }

@@ -28,7 +28,7 @@ struct LimitTests {
         let interpreter = try Interpreter()
         interpreter.define("begun") { [unowned interpreter] () in
             // Only what runs can be interrupted, and this is known to run.
-            DispatchQueue.global().async { [unowned interpreter] in interpreter.interrupt() }
+            DispatchQueue(label: "interrupt").async { [unowned interpreter] in interpreter.interrupt() }
         }
         try expect(.interrupted, "begun(); " + source, in: interpreter)
     }

@@ -27,6 +27,8 @@ final class RunLimits: Sendable {
     /// A mutator is used only to request a poll, which any thread may do.
     nonisolated(unsafe) private let shared: UnsafeMutablePointer<Shared> = .allocate(capacity: 1)
     private let lock = Mutex(())
+    /// Of its own: the threads of the global queues may all be running scripts.
+    private let queue = DispatchQueue(label: "gravlax.deadline")
     nonisolated(unsafe) private let own: UnsafeMutablePointer<Own> = .allocate(capacity: 1)
 
     /// Bytes of a built-in's work that cost one turn.
@@ -65,7 +67,7 @@ final class RunLimits: Sendable {
         let nanoseconds = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
         guard !nanoseconds.overflow else { return }
         let wait = nanoseconds.partialValue &+ Int(fraction / 1_000_000_000)
-        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(wait)) { [weak self] in
+        queue.asyncAfter(deadline: .now() + .nanoseconds(wait)) { [weak self] in
             self?.reach(.deadline, run: number)
         }
     }

@@ -55,6 +55,7 @@ package final class Interpreter {
             fatalError("An interpreter is used by two threads at once.")
         }
         machine.mutator.leaveOutside()
+        machine.handles.takeBack(machine.mutator)
         defer {
             machine.handles.takeBack(machine.mutator)
             machine.mutator.enterOutside()
