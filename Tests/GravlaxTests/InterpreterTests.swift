@@ -79,23 +79,6 @@ struct InterpreterTests {
         try Interpreter(.init(grantsFiles: true)).run("import \"std/io\" as io; io;")
     }
 
-    /// What a finalizer throws is none of the script's that happens to run: it goes to the host.
-    @Test func errorsOfFinalizersAreWarnings() throws {
-        let warnings = Mutex<[String]>([])
-        let interpreter = try Interpreter(warnings: { warning in warnings.withLock { $0.append(warning.message) } })
-        try interpreter.run(
-            """
-            import "std/gc" as gc;
-            fun make() { gc.onFinalize([1], fun (x) { throw Error("inside"); }); }
-            make();
-            var caught = false;
-            try { gc.collect(); gc.runFinalizers(); } catch (e) { caught = true; }
-            """)
-        #expect(try interpreter.evaluate("caught", as: Bool.self) == false)
-        let told = warnings.withLock { $0 }
-        #expect(told.count == 1 && told.first?.contains("inside") == true)
-    }
-
     private struct OneFile: ModuleLoader {
         func resolve(_ path: String, from importer: String) -> String { path }
         func load(_ name: String) throws(ModuleUnavailable) -> [UInt8] { Array("var answer = 42;".utf8) }
