@@ -256,11 +256,9 @@ extension Collector {
         scavenger?.wake()
     }
 
-    /// Stops the world for a running mutator at a safepoint, after all stops that come first. A cycle may end in those:
-    /// who waits with spans of the last generation in its cache must sweep them, since somebody who is to stop may wait
-    /// for that.
+    /// Stops the world for a running mutator at a safepoint, after all stops that come first.
     private func stopWorld(_ mutator: MutatorRef, _ reason: StopReason) {
-        repeat { mutator.prepareForSweep() } while !raw.pointee.world.stop(mutator, reason)
+        while !raw.pointee.world.stop(mutator, reason) {}
     }
 
     /// Lets the world go on, and calls those who stepped aside.

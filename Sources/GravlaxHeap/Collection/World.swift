@@ -266,7 +266,11 @@ package struct World {
 
     /// Stops the world for the running mutator that calls, or for a thread that is no participant. False if somebody
     /// else stopped it first: then the mutator stood safe until that was over, and the other thread did not wait.
+    ///
+    /// Whoever waits for the others holds none of the spans that they may wait for: one that was cached before the last flip
+    /// is swept by its mutator alone as long as that is running, and `ensureSwept` comes to no safepoint.
     package func stop(_ mutator: MutatorRef?, _ reason: StopReason = .other) -> Bool {
+        mutator?.prepareForSweep()
         let isFirst = lock.withLock {
             if isStopping {
                 guard let mutator else { return false }

@@ -25,6 +25,36 @@ import Testing
         }
     }
 
+    /// The same for one that comes back from a wait of another kind: whatever way it took, what it had cached before a flip
+    /// is given back before it waits for others, who may wait for that. Nothing is left to sweep then, so that nobody else
+    /// has a reason to look at its cache.
+    @Test func whoComesBackAndStopsTheWorldHasSweptItsCache() throws {
+        let heap = try Self.makeHeap()
+        let roots = RootWords()
+        let first = try heap.makeMutator(roots: roots)
+        let second = try heap.makeMutator(roots: roots)
+        let object = try #require(second.allocate(ObjectLayout(headerWords: 1, slotCount: 1)))
+        roots.words.append(WordEncoding.tagged.match | UInt64(UInt(bitPattern: object)))
+        second.enterOutside()
+        let world = heap.raw.pointee.world
+        #expect(world.stop(first.state) && heap.collector.reserveForCycle())
+        heap.collector.beginMarking()
+        heap.collector.drainStopped()
+        heap.collector.endMarking()
+        heap.collector.flip()
+        world.start()
+        world.enter(second.state)
+        let span = try #require(heap.raw.spanOf(UInt(bitPattern: object)))
+        #expect(span.pointee.sweepgen.load(ordering: .relaxed) == heap.raw.sweepgen &+ 1)
+        first.enterOutside()
+        #expect(world.stop(second.state))
+        #expect(span.pointee.sweepgen.load(ordering: .relaxed) == heap.raw.sweepgen)
+        world.start()
+        first.leaveOutside()
+        first.close()
+        second.close()
+    }
+
     ///     first                      second
     ///     stops the world            wants to stop it, and waits
     ///     flips the generation
