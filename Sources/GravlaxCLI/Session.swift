@@ -29,7 +29,7 @@ final class Session {
             throw failure("cannot start: not enough memory", exitCode: 70)
         }
         interpreter.grants.io = true
-        interpreter.grants.system = Grants.System(arguments: arguments) { Glibc.exit($0) }
+        interpreter.grants.system = Grants.System(arguments: arguments) { EarlyEnd.exit($0) }
         let heap = interpreter.heap
         TracePrinter(memory.traceLines | settings.traceLines) { StandardStream.error.write($0) }.attach(to: heap)
         trace = try memory.trace.map { try TraceOutput(path: $0, of: heap) }

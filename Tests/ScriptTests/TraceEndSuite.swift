@@ -39,6 +39,13 @@ struct TraceEndSuite {
         #expect(trace.slices.contains { $0.name == "collection" })
     }
 
+    @Test func aProgramThatEndsTheProcess() throws {
+        let (outcome, trace) = try shell(
+            #"exec "$0" --trace "$1" -e 'import "std/gc" as gc; import "std/os" as os; gc.collect(); print 1; os.exit(3);'"#)
+        #expect(outcome.exitCode == 3 && outcome.outputText == "1\n")
+        #expect(trace.slices.contains { $0.name == "collection" })
+    }
+
     /// The signal comes when the program has printed, and while it allocates.
     @Test func aSignal() throws {
         let (outcome, trace) = try shell(

@@ -92,9 +92,12 @@ import Testing
     }
 
     @Test func arenasFollowHintsDownWhenThereIsNoWayUp() throws {
-        // Another test may take the place below just then: try again.
-        for _ in 0..<20 {
+        // Another test may take the place below just then: try elsewhere, since what was tried stays where it is.
+        var tried: [HeapFixture] = []
+        defer { withExtendedLifetime(tried) {} }
+        for _ in 0..<40 {
             let (fixture, blocker) = try blockedAbove(Self.arenaPages)
+            tried.append(fixture)
             defer { blocker.remove() }
             let first = fixture.raw.pointee.curArenaEnd - Self.arenaSize
             #expect(fixture.withLock { fixture.raw.grow(Self.arenaPages) })
