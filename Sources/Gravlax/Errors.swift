@@ -4,19 +4,7 @@ import GravlaxRuntime
 /// An error that ended a script, or a conversion that was not possible.
 public struct ScriptError: Error, Sendable, CustomStringConvertible {
     /// What kind of end it was.
-    public enum Kind: Sendable, Equatable {
-        /// An error of the script's, or one that a function of the host threw.
-        case error
-        /// The heap's budget, or the system's memory, was not enough.
-        case outOfMemory
-        case stackOverflow
-        /// The fuel was used up.
-        case fuel
-        /// The time limit passed.
-        case deadline
-        /// `Interpreter.interrupt()` was called.
-        case interrupted
-    }
+    public typealias Kind = RuntimeError.Kind
 
     /// A call that was running.
     public struct Call: Sendable, Equatable, CustomStringConvertible {
@@ -62,15 +50,7 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         message = error.message
         note = error.note
         cause = error.cause
-        kind =
-            switch error.kind {
-            case .error: .error
-            case .outOfMemory: .outOfMemory
-            case .stackOverflow: .stackOverflow
-            case .fuel: .fuel
-            case .deadline: .deadline
-            case .interrupted: .interrupted
-            }
+        kind = error.kind
         trace = error.trace.map { entry in
             let isHost = entry.line == 0
             return Call(
@@ -84,15 +64,6 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
 
 extension ScriptError: ScriptFailure {
     package var runtimeError: RuntimeError {
-        let kind: RuntimeError.Kind =
-            switch self.kind {
-            case .error: .error
-            case .outOfMemory: .outOfMemory
-            case .stackOverflow: .stackOverflow
-            case .fuel: .fuel
-            case .deadline: .deadline
-            case .interrupted: .interrupted
-            }
         let entries = trace.map {
             RuntimeError.TraceEntry(
                 functionName: $0.function, sourceName: $0.file ?? "", line: $0.line ?? 0, startByte: 0, endByte: 0)
