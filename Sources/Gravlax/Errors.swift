@@ -46,6 +46,14 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         cause = nil
     }
 
+    init(_ message: String, cause: any Error) {
+        self.message = message
+        self.cause = cause
+        kind = .error
+        note = nil
+        trace = []
+    }
+
     init(_ error: RuntimeError) {
         message = error.message
         note = error.note

@@ -47,6 +47,19 @@ struct GuideTests {
         #expect(text == "keyword")
     }
 
+    struct Profile: Codable {
+        var name: String
+        var scores: [Int]
+    }
+
+    @Test func coding() throws {
+        let interpreter = try Interpreter()
+        try interpreter.set("profile", encoding: Profile(name: "Ann", scores: [1, 2]))
+        try interpreter.run("profile[\"scores\"].push(3);")
+        let profile = try interpreter.evaluate("profile", decoding: Profile.self)
+        #expect(profile.scores == [1, 2, 3])
+    }
+
     @Test func errors() throws {
         let interpreter = try Interpreter()
         interpreter.define("load") { (name: String) throws -> String in throw ScriptError("There is no \(name).") }

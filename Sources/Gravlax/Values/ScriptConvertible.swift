@@ -43,8 +43,9 @@ extension Float: ScriptConvertible {
     public func value(in interpreter: Interpreter) -> Value { Value(HostValue(Double(self))) }
 }
 
-/// Whole numbers: a script's number must be one, and within the type's range.
-extension ScriptConvertible where Self: FixedWidthInteger {
+/// Whole numbers: a script's number must be one, and within the type's range; a Swift number must be one that a script's
+/// number, a `Double`, can hold exactly: up to 2^53 all can.
+extension ScriptConvertible where Self: FixedWidthInteger & Codable {
     public init(_ value: Value) throws {
         guard let number = value.host.number else { throw value.mismatch("a whole number") }
         guard let whole = Self(exactly: number) else {
@@ -53,7 +54,12 @@ extension ScriptConvertible where Self: FixedWidthInteger {
         self = whole
     }
 
-    public func value(in interpreter: Interpreter) throws -> Value { Value(HostValue(Double(self))) }
+    public func value(in interpreter: Interpreter) throws -> Value {
+        guard let number = Double(exactly: self) else {
+            throw ScriptError("\(self) can't be held exactly by a script's number.")
+        }
+        return Value(HostValue(number))
+    }
 }
 
 extension Int: ScriptConvertible {}

@@ -96,7 +96,9 @@ public struct Value: Sendable, CustomStringConvertible {
 
     // MARK: Kinds
 
-    /// What it is, as errors tell it: `a string`.
+    /// What it is, as errors tell it: `a string`; `A string` at the start of a sentence.
+    func kindName(atStart: Bool) -> String { atStart ? kindName.prefix(1).uppercased() + kindName.dropFirst() : kindName }
+
     var kindName: String {
         if host.number != nil { return "a number" }
         if host.flag != nil { return "a boolean" }

@@ -122,4 +122,7 @@ package struct HostValue: Sendable {
     package var number: Double? { value.isNumber ? value.number : nil }
     package var flag: Bool? { value.isBoolean ? value.isTruthy : nil }
     package var isNil: Bool { value.isNil }
+
+    /// Whether both are one object.
+    package func isSame(_ other: HostValue) -> Bool { handle != nil && bits == other.bits }
 }

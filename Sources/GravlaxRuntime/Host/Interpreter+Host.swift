@@ -72,6 +72,31 @@ extension Interpreter {
         }
     }
 
+    /// The entries of a map whose keys are strings or whole numbers, or the fields of an instance; nil for anything else.
+    package func members(_ value: HostValue) -> [HostMember: HostValue]? {
+        if let words = value.value.object(.instance) {
+            return inside {
+                var members: [HostMember: HostValue] = [:]
+                machine.forEachField(of: words) { name, field in members[.name(name)] = machine.hold(field) }
+                return members
+            }
+        }
+        guard let words = value.value.object(.map) else { return nil }
+        return inside {
+            var members: [HostMember: HostValue] = [:]
+            for entry in 0..<MapObject.used(words) {
+                let place = MapObject.entries(words) + 2 * entry
+                let key = Value(bits: place[0])
+                if StringObject.isString(key) {
+                    members[.name(StringObject.text(key.words))] = machine.hold(Value(bits: place[1]))
+                } else if key.isNumber, let number = Int(exactly: key.number) {
+                    members[.number(number)] = machine.hold(Value(bits: place[1]))
+                }
+            }
+            return members
+        }
+    }
+
     /// The kind in words, as errors tell it.
     package func kindName(_ value: HostValue) -> String { inside { machine.kindName(value.value) } }
 
@@ -154,4 +179,10 @@ extension Interpreter {
 
     /// What is left of the fuel: of the last run's, between runs. Nil: there was no limit.
     package var fuelLeft: Int? { machine.limits.fuelLeft }
+}
+
+/// What a member of a script's value is called.
+package enum HostMember: Hashable {
+    case name(String)
+    case number(Int)
 }

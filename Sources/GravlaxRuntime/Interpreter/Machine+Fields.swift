@@ -174,6 +174,29 @@ extension Machine {
         return value.isNil ? nil : value
     }
 
+    /// Names and values of the fields, the oldest first. Nothing allocates meanwhile.
+    func forEachField(of instance: ObjectWords, _ body: (_ name: String, _ value: Value) -> Void) {
+        let shape = shapes.shape(InstanceObject.shapeID(instance))
+        if shape.pointee.isDictionary {
+            let fields = dictionary(of: instance)
+            for entry in 0..<MapObject.used(fields) {
+                let place = MapObject.entries(fields) + 2 * entry
+                guard place[0] != Value.undefinedBits else { continue }
+                body(symbols.name(Int32(Value(bits: place[0]).number)), Value(bits: place[1]))
+            }
+            return
+        }
+        var fields: [(symbol: Int32, number: Int)] = []
+        var current = shape
+        while let parent = current.pointee.parent {
+            fields.append((current.pointee.symbol, Int(current.pointee.fieldCount) - 1))
+            current = parent
+        }
+        for (symbol, number) in fields.reversed() {
+            body(symbols.name(symbol), field(fieldCache(shape, number), of: instance))
+        }
+    }
+
     /// Gives a field of the instance a value. Both are in roots. False: out of memory.
     func assign(_ symbol: Int32, _ value: Value, to instance: ObjectWords) -> Bool {
         let shape = shapes.shape(InstanceObject.shapeID(instance))
