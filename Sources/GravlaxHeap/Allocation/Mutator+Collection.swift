@@ -73,7 +73,7 @@ extension Mutator {
         while !isOver() {
             safepoint()
             if raw.isMarking {
-                let began = raw.pointee.events.begin()
+                let began = monotonicNanoseconds()
                 var marked = 0
                 raw.enterMarking()
                 while !world.isStopping, raw.markStretch(marker, units: 512) {
@@ -82,7 +82,7 @@ extension Mutator {
                     progress.pointee.backgroundCredit.wrappingAdd(work, ordering: .relaxed)
                 }
                 state.leaveMarking()
-                raw.pointee.events.end(.drain, state.pointee.track, began, UInt64(marked))
+                state.noteDrain(from: began, marked: marked)
                 if raw.looksDone, collector.endCycle(state) { continue }
             }
             // Somebody else has the rest in hand, and tells when there is something to do.
@@ -113,10 +113,17 @@ extension Mutator {
     /// Marks about `units` grey objects, and ends the cycle if nothing is left. False if it is over.
     private func advance(units: Int) -> Bool {
         let raw = state.pointee.heap
+        let began = monotonicNanoseconds()
+        let marker = state.pointee.marker
         var rest = units
+        var marked = 0
         raw.enterMarking()
-        while rest > 0, raw.markStretch(state.pointee.marker, units: Swift.min(rest, 512)) { rest -= 512 }
+        while rest > 0, raw.markStretch(marker, units: Swift.min(rest, 512)) {
+            rest -= 512
+            marked += marker.pointee.publish()
+        }
         state.leaveMarking()
+        state.noteDrain(from: began, marked: marked)
         if raw.looksDone { collector.endCycle(state) }
         return raw.isMarking
     }

@@ -27,7 +27,8 @@ public struct CycleReport: Sendable {
     public var longestStop: UInt64 = 0
     /// Stops in which marking turned out not to be over.
     public var failedTerminations: UInt64 = 0
-    /// Processor time of marking: by assists, by dedicated and fractional workers, by workers on idle processors.
+    /// Processor time of marking: by assists; by dedicated and fractional workers, and by who waits for the cycle or
+    /// advances it; by workers on idle processors.
     public var assistTime: UInt64 = 0
     public var backgroundTime: UInt64 = 0
     public var idleTime: UInt64 = 0

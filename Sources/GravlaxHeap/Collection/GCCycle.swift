@@ -75,8 +75,8 @@ extension Collector {
         beginMarking(pageMarksAreClear: true)
         raw.pointee.pacer.startCycle(at: stopped)
         if configuration.debug.stopTheWorld {
-            let report = completeStopped(sweepsStopped: true)
-            startWorld(since: stopped, asked: asked)
+            let report = completeStopped(since: stopped, asked: asked, sweepsStopped: true)
+            startWorld()
             deliver(report)
         } else {
             noteStop(\.sweepTermination, since: stopped, asked: asked)
@@ -127,9 +127,7 @@ extension Collector {
             startWorld()
             return false
         }
-        noteStop(\.markTermination, since: stopped, asked: asked)
-        let report = finishMarking(exact: false, sweepsStopped: false)
-        noteStop(\.markTermination, since: stopped, asked: stopped)
+        let report = finishMarking(since: stopped, asked: asked, exact: false, sweepsStopped: false)
         startWorld()
         mutator?.prepareForSweep()
         deliver(report)
@@ -159,25 +157,29 @@ extension Collector {
         stopWorld(mutator, .wholeCycle)
         let stopped = monotonicNanoseconds()
         var reports: [CycleReport] = []
-        if raw.isMarking { reports.append(completeStopped(sweepsStopped: true)) }
+        if raw.isMarking { reports.append(completeStopped(since: stopped, asked: began, sweepsStopped: true)) }
         finishSweepStopped()
         let isPossible = reserveForCycle()
         if isPossible {
-            beginReport(forced: true, began: began, sweeping: 0)
+            // The rest of the same stop, if a cycle was ended in it.
+            let start = reports.isEmpty ? stopped : monotonicNanoseconds()
+            beginReport(forced: true, began: reports.isEmpty ? began : start, sweeping: 0)
             beginMarking()
-            raw.pointee.pacer.startCycle(at: stopped)
-            reports.append(completeStopped(sweepsStopped: sweepsStopped))
+            raw.pointee.pacer.startCycle(at: start)
+            reports.append(
+                completeStopped(since: start, asked: reports.isEmpty ? began : start, sweepsStopped: sweepsStopped))
         }
-        startWorld(since: stopped, asked: began)
+        startWorld()
         mutator.prepareForSweep()
         for report in reports { deliver(report) }
         return isPossible
     }
 
-    /// Marks all that is left of a cycle, with the world stopped, and ends it.
-    private func completeStopped(sweepsStopped: Bool) -> CycleReport {
+    /// Marks all that is left of a cycle, with the world stopped since then, and ends it.
+    private func completeStopped(since stopped: UInt64, asked: UInt64, sweepsStopped: Bool) -> CycleReport {
         drainStopped()
-        return finishMarking(exact: configuration.debug.stopTheWorld, sweepsStopped: sweepsStopped)
+        return finishMarking(
+            since: stopped, asked: asked, exact: configuration.debug.stopTheWorld, sweepsStopped: sweepsStopped)
     }
 
     /// Marks everything that is left. World stopped.
@@ -212,8 +214,11 @@ extension Collector {
         while raw.markSpecialJobs(worker) {}
     }
 
-    /// Everything is marked: checks it if that is asked for, learns from the cycle, and begins the next generation.
-    private func finishMarking(exact: Bool, sweepsStopped: Bool) -> CycleReport {
+    /// Everything is marked: checks it if that is asked for, learns from the cycle, and begins the next generation. The
+    /// report has the stop until here, which is all of it but the starting.
+    private func finishMarking(
+        since stopped: UInt64, asked: UInt64, exact: Bool, sweepsStopped: Bool
+    ) -> CycleReport {
         if configuration.debug.verify {
             let violations = HeapVerifier(raw).violations(afterMark: true, exact: exact)
             if !violations.isEmpty { reportViolations(violations) }
@@ -225,6 +230,7 @@ extension Collector {
         endMarking()
         flip(triggerRatio: ratio)
         if sweepsStopped { finishSweepStopped() }
+        noteStop(\.markTermination, since: stopped, asked: asked)
         return endReport(pacing: pacing, at: now)
     }
 
@@ -269,11 +275,6 @@ extension Collector {
         if raw.isMarking, callsMarkers { markers.wake() }
         if raw.pointee.sweepDone.load(ordering: .relaxed) == 0 { sweepers.wake() }
         scavenger?.wake()
-    }
-
-    private func startWorld(since stopped: UInt64, asked: UInt64) {
-        noteStop(\.markTermination, since: stopped, asked: asked)
-        startWorld()
     }
 
     /// Runs `body` with the world stopped, for a running mutator at a safepoint.

@@ -89,7 +89,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         heap.progress.pointee.pendingRoots.wrappingSubtract(1, ordering: .acquiringAndReleasing)
         if heap.isDisabled(.promptMarking) { return leaveMarking() }
         let marker = pointee.marker
-        let began = heap.pointee.events.begin()
+        let began = monotonicNanoseconds()
         var rest = Self.markedAtOnce
         var marked = 0
         while rest > 0, heap.markStretch(marker, units: 64) {
@@ -97,12 +97,20 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
             marked += marker.pointee.publish()
         }
         heap.progress.pointee.backgroundCredit.wrappingAdd(marked, ordering: .relaxed)
-        heap.pointee.events.end(.drain, pointee.track, began, UInt64(marked))
+        noteDrain(from: began, marked: marked)
         if heap.leaveMarking(marker) {
             pointee.owner.unsafelyUnwrapped.takeUnretainedValue().endCycle(self)
         } else if !heap.hasNothingToTake {
             callMarkers()
         }
+    }
+
+    /// Counts what the mutator marked that no allocation is charged with, as a dedicated worker's time.
+    func noteDrain(from began: UInt64, marked: Int) {
+        let heap = pointee.heap
+        let ended = monotonicNanoseconds()
+        heap.pointee.pacer.state.pointee.dedicatedTime.wrappingAdd(ended - began, ordering: .relaxed)
+        heap.pointee.events.slice(.drain, pointee.track, from: began, to: ended, UInt64(marked))
     }
 
     /// Gives away what the mutator's marker holds, and sees to it that somebody goes on with it, or ends the cycle.

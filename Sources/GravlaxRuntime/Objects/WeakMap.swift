@@ -38,18 +38,14 @@ extension Machine {
     /// Map, key and value are in registers.
     private func setWeak(_ map: ObjectWords, _ key: UnsafeMutableRawPointer, _ value: UInt64) -> Bool {
         while true {
-            let table = WeakMapObject.table(map)
-            switch mutator.weakTableSet(table, key: key, value: value) {
-            case .stored: return true
-            case .full:
-                guard let grown = retrying({ mutator.growWeakTable(WeakMapObject.table(map)) }) else { return false }
-                mutator.store(Value(internal: grown).bits, to: map + 1)
-            case .refused:
-                guard retrying({ mutator.weakTableSet(table, key: key, value: value) == .refused ? nil : () }) != nil else {
-                    return false
-                }
-                return true
+            let outcome = retrying { () -> WeakTableStore? in
+                let outcome = mutator.weakTableSet(WeakMapObject.table(map), key: key, value: value)
+                return outcome == .refused ? nil : outcome
             }
+            guard let outcome else { return false }
+            if outcome == .stored { return true }
+            guard let grown = retrying({ mutator.growWeakTable(WeakMapObject.table(map)) }) else { return false }
+            mutator.store(Value(internal: grown).bits, to: map + 1)
         }
     }
 }
