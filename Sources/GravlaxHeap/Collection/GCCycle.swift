@@ -373,7 +373,7 @@ extension Collector {
         let marked = raw.progress.pointee.markedBytes.load(ordering: .relaxed)
         // What is freed from here on must have been counted as handed out.
         raw.pointee.world.forEachMutator { $0.flushLocalCounts() }
-        raw.pointee.pacer.estimateLive(
+        raw.pointee.pacer.noteLive(
             marked: marked, black: raw.progress.pointee.blackBytes.load(ordering: .relaxed))
         counters.heapMarked.set(marked)
         counters.heapLive.set(marked)

@@ -29,11 +29,8 @@ package struct PacerState: ~Copyable {
     let assistWorkPerByte = Atomic<UInt64>(0)
     let assistBytesPerWork = Atomic<UInt64>(0)
 
-    /// What lives, as far as the last cycle tells: the base of goal and trigger.
+    /// What lived when the last cycle began: the base of goal and trigger.
     let liveEstimate = Atomic<UInt64>(0)
-    /// Bytes that the last cycle found by tracing, and those that were allocated black beside it.
-    let traced = Atomic<UInt64>(0)
-    let black = Atomic<UInt64>(0)
 
     // Set as a cycle begins.
     let markStart = Atomic<UInt64>(0)
@@ -97,7 +94,6 @@ package struct Pacer {
         let smallest = Swift.min(Self.minimumHeap(percent: configuration.gcPercent), Self.minimumHeap(percent: 100))
         let live = Self.bytes(Double(smallest) / (1 + triggerRatio))
         state.pointee.liveEstimate.store(live, ordering: .relaxed)
-        state.pointee.traced.store(live, ordering: .relaxed)
         setTrigger(ratio: triggerRatio, sweepIsDone: true)
     }
 
@@ -131,26 +127,17 @@ package struct Pacer {
 
     // MARK: Between cycles
 
-    /// What lives after a cycle. World stopped, before the counters follow the cycle.
+    /// What a cycle found alive. World stopped.
     ///
-    /// What was allocated black beside the cycle is marked without being known to live: most of it is garbage already in
-    /// a heap whose size is steady, and nearly all of it lives in one that grows. It counts by the share of what was
-    /// allocated since the last cycle began that this one found alive. (Go counts all of it, by which a heap with a fast
-    /// program grows to three times what lives.)
-    func estimateLive(marked: UInt64, black: UInt64) {
-        let traced = marked - Swift.min(marked, black)
-        let before = state.pointee.traced.load(ordering: .relaxed)
-        let liveAtStart = state.pointee.liveAtStart.load(ordering: .relaxed)
-        let allocated = state.pointee.black.load(ordering: .relaxed)
-            + liveAtStart - Swift.min(liveAtStart, counters.heapMarked.value)
-        let grown = Double(traced) - Double(before)
-        let survivors = allocated == 0 ? 1 : (grown / Double(allocated)).clamped
-        state.pointee.traced.store(traced, ordering: .relaxed)
-        state.pointee.black.store(black, ordering: .relaxed)
-        state.pointee.liveEstimate.store(traced + UInt64(Double(black) * survivors), ordering: .relaxed)
+    /// That is what lived as it began, and can be reached still. What was allocated black beside it is marked without
+    /// being known to live: in a heap of steady size most of it is garbage already. (Go counts all of it, by which a heap
+    /// with a fast program grows to three times what lives.) Without it a heap never grows beyond what `gcPercent` adds
+    /// to what once lived, and one that grows has some cycles more on its way.
+    func noteLive(marked: UInt64, black: UInt64) {
+        state.pointee.liveEstimate.store(marked - Swift.min(marked, black), ordering: .relaxed)
     }
 
-    /// See `estimateLive`; in bytes.
+    /// See `noteLive`; in bytes.
     package var liveEstimate: UInt64 { state.pointee.liveEstimate.load(ordering: .relaxed) }
 
     /// Sets trigger and goal from what lives. World stopped, or no cycle running.
