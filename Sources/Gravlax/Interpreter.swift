@@ -16,6 +16,7 @@ import GravlaxRuntime
 public final class Interpreter: Sendable {
     let core: GravlaxRuntime.Interpreter
     private let moduleLoader: any ModuleLoader & Sendable
+    let listeners: CollectorListeners
 
     /// - Parameters:
     ///   - configuration: what scripts may use.
@@ -36,6 +37,7 @@ public final class Interpreter: Sendable {
         } catch {
             throw ScriptError(RuntimeError(message: "Out of memory.", kind: .outOfMemory))
         }
+        listeners = CollectorListeners(core)
         core.grants.io = configuration.grantsFiles
         core.fuel = configuration.fuel
         core.timeLimit = configuration.timeLimit
@@ -43,6 +45,8 @@ public final class Interpreter: Sendable {
         moduleLoader = configuration.moduleLoader ?? NoModules()
         core.host = self
     }
+
+    deinit { listeners.close() }
 
     // MARK: Running scripts
 
@@ -113,9 +117,6 @@ public final class Interpreter: Sendable {
 
     /// A full collection, finalizers apart: those run as scripts do.
     public func collect() { core.collect() }
-
-    /// The heap's statistics, exact.
-    public func statistics() -> HeapStatistics { core.readStatistics() }
 }
 
 /// Nothing can be imported but what comes with the language.

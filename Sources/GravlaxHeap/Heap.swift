@@ -20,6 +20,7 @@ public final class Heap: @unchecked Sendable {
     private let sweepers: BackgroundSweepers
     private let scavenger: BackgroundScavenger?
     private let preparation: BackgroundTask?
+    private let listener: EventListener
     private let counterMemory: UnsafeMutableRawPointer
     /// Called after each cycle, on the thread that ended it, in the order of the cycles. Set before the first mutator is
     /// made. It may be called while the heap is being released, which waits for it: it must not refer to the heap, not
@@ -65,6 +66,7 @@ public final class Heap: @unchecked Sendable {
         self.sweepers = sweepers
         self.scavenger = scavenger
         self.collector = collector
+        listener = EventListener(raw.pointee.events)
         let heapBits = UInt(bitPattern: raw)
         preparation = configuration.usesHugePages && configuration.preparesMemory
             ? BackgroundTask(label: "gravlax.memory") { _ in
@@ -78,9 +80,20 @@ public final class Heap: @unchecked Sendable {
         sweepers.stop()
         scavenger?.stop()
         preparation?.stop()
+        listener.stop()
         raw.destroy()
         counterMemory.deallocate()
     }
+
+    /// Switches the stream of events on for a listener, which gets what it keeps (`EventListener.kinds`) on a thread of its
+    /// own, soon after it happened. It must not refer to the heap, which waits for it when it is released. One thread at a
+    /// time, in which nobody else uses the stream.
+    ///
+    /// - Returns: false when the system refuses the memory.
+    package func listen(_ body: @escaping @Sendable (EventReading) -> Void) -> Bool { listener.start(body) }
+
+    /// Switches it off. One call of the listener may still come.
+    package func stopListening() { listener.pause() }
 
     /// The report of the last cycle that ended; nil before the first.
     public var lastCycle: CycleReport? { collector.lastReport }

@@ -63,6 +63,7 @@ package final class Collector: @unchecked Sendable {
     package func deliver(_ report: CycleReport) {
         raw.pointee.events.slice(
             .cycle, .heap, from: createdAt + report.start, to: createdAt + report.end, report.number, report.marked)
+        raw.pointee.events.wakeListener()
         reportLock.withLock {
             // Whoever ended the next cycle may have been faster.
             if report.number > lastDelivered?.number ?? 0 { lastDelivered = report }

@@ -302,6 +302,7 @@ package struct World {
             record.pointee.stopping.store(0, ordering: .releasing)
             changed.wakeAll()
         }
+        clock.started()
     }
 
     /// Every mutator. World stopped, or within the lock.

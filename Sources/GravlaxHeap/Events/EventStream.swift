@@ -24,8 +24,12 @@ package struct EventStream: @unchecked Sendable {
         let mutatorCount = Atomic<Int>(0)
         /// When the counters were sampled last. Relaxed.
         let lastSample = Atomic<UInt64>(0)
+        /// A bit for each kind of event that is kept. Relaxed.
+        let kinds = Atomic<UInt64>(.max)
+        /// Address of the heap's listener while it listens, else 0. Releasing store, acquiring load.
+        let listener = Atomic<UInt>(0)
         /// Keeps `next`, which every producer changes, off the cache line that everybody reads.
-        private let padding: (UInt, UInt, UInt) = (0, 0, 0)
+        private let padding: UInt = 0
         /// Tickets handed out.
         let next = Atomic<UInt64>(0)
     }
@@ -58,7 +62,11 @@ package struct EventStream: @unchecked Sendable {
 
     /// Switches the stream on. The first call makes the ring, of `capacity` slots rounded up to a power of two; later ones
     /// use it again. One thread at a time. False when the system refuses the memory.
-    package func start(capacity: Int = defaultCapacity) -> Bool {
+    ///
+    /// - Parameter kinds: what is kept, a bit for each kind; besides what is kept already, when the stream is on.
+    package func start(capacity: Int = defaultCapacity, kinds: UInt64 = .max) -> Bool {
+        let others = isOn ? record.pointee.kinds.load(ordering: .relaxed) : 0
+        record.pointee.kinds.store(kinds | others, ordering: .relaxed)
         var ring = record.pointee.memory.load(ordering: .relaxed)
         if ring == 0 {
             let wanted = UInt64(max(Self.minimumCapacity, min(capacity, 1 << 30)))
@@ -76,6 +84,24 @@ package struct EventStream: @unchecked Sendable {
 
     /// Switches the stream off. What it holds stays readable.
     package func stop() { record.pointee.ring.store(0, ordering: .releasing) }
+
+    /// Tells a listener, from now on, when there is something to read; nil: nobody. It lives as long as the heap.
+    func setListener(_ listener: EventListener?) {
+        let address = listener.map { UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0
+        record.pointee.listener.store(address, ordering: .releasing)
+    }
+
+    /// To be called where the world runs, after events that a listener waits for. It takes a lock of the system.
+    @inline(__always)
+    func wakeListener() {
+        if _slowPath(isOn) { wakeListenerSlow() }
+    }
+
+    @inline(never)
+    private func wakeListenerSlow() {
+        guard let address = UnsafeRawPointer(bitPattern: record.pointee.listener.load(ordering: .acquiring)) else { return }
+        Unmanaged<EventListener>.fromOpaque(address)._withUnsafeGuaranteedRef { $0.wake() }
+    }
 
     /// A track for a new mutator.
     func makeMutatorTrack() -> EventTrack {
@@ -134,6 +160,7 @@ package struct EventStream: @unchecked Sendable {
         _ kind: HeapEventKind, _ track: EventTrack, _ start: UInt64, _ duration: UInt64,
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64
     ) {
+        if record.pointee.kinds.load(ordering: .relaxed) & kind.bit == 0 { return }
         guard let slot = claim() else { return }
         slot.words[1].store(start, ordering: .relaxed)
         slot.words[2].store(duration, ordering: .relaxed)

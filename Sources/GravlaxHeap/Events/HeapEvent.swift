@@ -39,6 +39,9 @@ public enum HeapEventKind: UInt8, Sendable, CaseIterable {
     /// A sample of the counters, on the track of the heap.
     case counters
 
+    /// In a set of kinds.
+    package var bit: UInt64 { 1 << UInt64(rawValue) }
+
     /// Of the event's numbers, in order. Bytes, nanoseconds and codes are named so.
     public var valueNames: [StaticString] {
         switch self {

@@ -57,6 +57,9 @@ extension Heap {
     /// `Mutator.readStatistics` is exact.
     public var statistics: HeapStatistics { raw.readStatistics() }
 
+    /// Bytes of memory that is ready to use: what a budget is held against.
+    package var readyBytes: UInt64 { raw.pointee.statistics.readyBytes }
+
     /// Reads them without holding the heap: for `onCycle` and `onRelease`, from where it is always safe.
     public var statisticsReader: () -> HeapStatistics {
         let raw = raw

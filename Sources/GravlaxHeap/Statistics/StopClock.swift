@@ -50,6 +50,9 @@ struct StopClock {
         if let stopper = record.pointee.stopper { stood(stopper, from: requested, to: now) }
     }
 
+    /// The world goes on.
+    func started() { events.wakeListener() }
+
     /// A mutator stood still. By its thread, while it counts as safe and nobody can stop the world; or by the stopper.
     func stood(_ mutator: MutatorRef, from began: UInt64, to ended: UInt64) {
         mutator.charge(.stop, ended &- began)

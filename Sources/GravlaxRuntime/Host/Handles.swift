@@ -1,5 +1,4 @@
 import GravlaxHeap
-import Synchronization
 
 /// What hosts hold of a heap: a slot for each handle, all of them roots.
 ///
@@ -16,15 +15,21 @@ final class HandleTable: Sendable {
 
     /// Owner: the interpreter's thread; a marker reads them while that is outside or at a safepoint.
     nonisolated(unsafe) private let slots = UnsafeMutablePointer<Slots>.allocate(capacity: 1)
-    /// Slots whose handles are gone.
-    private let returned = Mutex<[Int]>([])
+    /// Slots whose handles are gone. Under `lock`.
+    nonisolated(unsafe) private let returned = UnsafeMutablePointer<[Int]>.allocate(capacity: 1)
+    private let lock = HostLock()
 
-    init() { slots.initialize(to: Slots()) }
+    init() {
+        slots.initialize(to: Slots())
+        returned.initialize(to: [])
+    }
 
     deinit {
         slots.pointee.words?.deallocate()
         slots.deinitialize(count: 1)
         slots.deallocate()
+        returned.deinitialize(count: 1)
+        returned.deallocate()
     }
 
     func visitRoots(_ visitor: RootVisitor) {
@@ -48,7 +53,7 @@ final class HandleTable: Sendable {
     }
 
     /// Any thread.
-    func giveBack(_ slot: Int) { returned.withLock { $0.append(slot) } }
+    func giveBack(_ slot: Int) { lock.withLock { returned.pointee.append(slot) } }
 
     /// Handles that exist. On the interpreter's thread.
     func count(_ mutator: Mutator) -> Int {
@@ -58,9 +63,9 @@ final class HandleTable: Sendable {
 
     /// Clears what was given back. On the interpreter's thread, inside.
     func takeBack(_ mutator: Mutator) {
-        let gone = returned.withLock { returned in
-            defer { returned.removeAll(keepingCapacity: true) }
-            return returned
+        let gone = lock.withLock {
+            defer { returned.pointee.removeAll(keepingCapacity: true) }
+            return returned.pointee
         }
         for slot in gone { mutator.store(0, to: slots.pointee.words.unsafelyUnwrapped + slot) }
         slots.pointee.free.append(contentsOf: gone)

@@ -1,6 +1,5 @@
 import Dispatch
 import GravlaxHeap
-import Synchronization
 
 /// The limits of a run: fuel, a deadline, and being interrupted.
 ///
@@ -26,7 +25,7 @@ final class RunLimits: Sendable {
 
     /// A mutator is used only to request a poll, which any thread may do.
     nonisolated(unsafe) private let shared: UnsafeMutablePointer<Shared> = .allocate(capacity: 1)
-    private let lock = Mutex(())
+    private let lock = HostLock()
     /// Of its own: the threads of the global queues may all be running scripts.
     private let queue = DispatchQueue(label: "gravlax.deadline")
     nonisolated(unsafe) private let own: UnsafeMutablePointer<Own> = .allocate(capacity: 1)
@@ -46,7 +45,7 @@ final class RunLimits: Sendable {
     }
 
     /// The machine ends.
-    func close() { lock.withLock { _ in shared.pointee.mutator = nil } }
+    func close() { lock.withLock { shared.pointee.mutator = nil } }
 
     var isRunning: Bool { own.pointee.isRunning }
     /// Nil: none was set.
@@ -55,7 +54,7 @@ final class RunLimits: Sendable {
     /// Before the outermost call.
     func begin(fuel: Int?, deadline: ContinuousClock.Instant?) {
         own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)
-        let number = lock.withLock { _ in
+        let number = lock.withLock {
             shared.pointee.run += 1
             if fuel != nil { shared.pointee.mutator?.requestPollOfOwner() }
             return shared.pointee.run
@@ -75,7 +74,7 @@ final class RunLimits: Sendable {
     /// After the outermost call. An interrupt that came too late is forgotten.
     func end() {
         own.pointee.isRunning = false
-        lock.withLock { _ in
+        lock.withLock {
             shared.pointee.run += 1
             shared.pointee.reached = nil
             shared.pointee.mutator?.withdrawPollOfOwner()
@@ -84,14 +83,14 @@ final class RunLimits: Sendable {
 
     /// Ends the run that is in progress, if there is one. Any thread.
     func interrupt() {
-        lock.withLock { _ in
+        lock.withLock {
             // Runs have odd numbers.
             if shared.pointee.run % 2 == 1 { note(.interrupted) }
         }
     }
 
     private func reach(_ kind: RuntimeError.Kind, run: Int) {
-        lock.withLock { _ in if shared.pointee.run == run { note(kind) } }
+        lock.withLock { if shared.pointee.run == run { note(kind) } }
     }
 
     private func note(_ kind: RuntimeError.Kind) {
@@ -101,7 +100,7 @@ final class RunLimits: Sendable {
 
     /// What ends the run after `turns` more; nil: it goes on.
     func charge(_ turns: Int, isCallback: Bool) -> RuntimeError.Kind? {
-        if let reached = lock.withLock({ _ in shared.pointee.reached }) { return reached }
+        if let reached = lock.withLock({ shared.pointee.reached }) { return reached }
         guard own.pointee.fuel != nil else { return nil }
         if isCallback {
             own.pointee.callbackLeft -= turns

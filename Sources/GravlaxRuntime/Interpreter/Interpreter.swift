@@ -119,6 +119,9 @@ package final class Interpreter {
     /// The heap's statistics, exact: every cache gives back what it holds. Between programs.
     package func readStatistics() -> HeapStatistics { inside { machine.mutator.readStatistics() } }
 
+    /// Bytes that the heap's budget is held against. Any thread.
+    package var readyBytes: UInt64 { heap.readyBytes }
+
     /// A full collection, between programs.
     package func collect() {
         inside {
