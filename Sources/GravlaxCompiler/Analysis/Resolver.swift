@@ -190,8 +190,8 @@ package struct Resolver {
             break
         case .import(_, let name):
             declare(name)
-        case .class(let name, let superclass, let methods):
-            resolveClass(name, superclass, methods)
+        case .class(let name, let superclass, let members):
+            resolveClass(name, superclass, members)
         }
     }
 
@@ -202,7 +202,7 @@ package struct Resolver {
         closeScope()
     }
 
-    private mutating func resolveClass(_ name: Name, _ superclass: Name?, _ methods: [FunctionID]) {
+    private mutating func resolveClass(_ name: Name, _ superclass: Name?, _ members: [ClassMember]) {
         declare(name)
         if let superclass {
             resolveUse(superclass)
@@ -211,7 +211,11 @@ package struct Resolver {
             resolution.superclasses[name.span.start] = hidden
             bind("super", to: hidden)
         }
-        for method in methods { resolve(method, isMethod: true) }
+        for member in members {
+            switch member {
+            case .method(let function), .getter(let function): resolve(function, isMethod: true)
+            }
+        }
         if superclass != nil { closeScope() }
     }
 

@@ -100,6 +100,7 @@ package struct Disassembler {
         case .function: "function"
         case .method: "method"
         case .initializer: "initializer"
+        case .getter: "getter"
         }
         var arity = String(function.requiredCount)
         if function.hasRest { arity += "+" } else if function.requiredCount < function.arity { arity += "-\(function.arity)" }

@@ -44,8 +44,8 @@ extension Generator {
             importModule(path, at: place)
             emit(.defglobal, a: base, bx: globalSlot(name.text), at: place)
             builder.release(to: base)
-        case .class(let name, let superclass, let methods):
-            declareClass(name, superclass, methods, at: place)
+        case .class(let name, let superclass, let members):
+            declareClass(name, superclass, members, at: place)
         }
     }
 
@@ -127,7 +127,7 @@ extension Generator {
     }
 
     /// In the order of clox: the class exists and has its name, then the superclass is evaluated, then the methods are added.
-    private mutating func declareClass(_ name: Name, _ superclass: Name?, _ methods: [FunctionID], at place: Place) {
+    private mutating func declareClass(_ name: Name, _ superclass: Name?, _ members: [ClassMember], at place: Place) {
         let base = top
         let nameplate = self.place(of: name)
         let index = classes.count
@@ -154,15 +154,23 @@ extension Generator {
             if let hidden = resolution.superclasses[name.span.start] { registers[Int(hidden.index)] = Int32(register) }
             emit(.inherit, a: classRegister, b: register, at: self.place(of: superclass))
         }
-        for method in methods {
-            let methodName = tree[method].name.text
-            pushClosure(method, kind: methodName == "init" ? .initializer : .method)
-            emit(.method, a: classRegister, b: top - 1, c: symbol(methodName),
-                at: Place(span: tree[method].span, line: tree[method].line))
-            builder.release(to: top - 1)
+        for member in members {
+            switch member {
+            case .method(let function): add(function, tree[function].name.text == "init" ? .initializer : .method, to: classRegister)
+            case .getter(let function): add(function, .getter, to: classRegister)
+            }
         }
         builder.release(to: keep)
         classes[index] = ClassPrototype(name: name.text, fieldNames: classFields.removeLast())
+    }
+
+    private mutating func add(_ method: FunctionID, _ kind: FunctionPrototype.Kind, to classRegister: Int) {
+        let function = tree[method]
+        pushClosure(method, kind: kind)
+        emit(
+            .method, a: classRegister, b: top - 1, c: symbol(function.name.text),
+            at: Place(span: function.span, line: function.line))
+        builder.release(to: top - 1)
     }
 
     // MARK: Control flow

@@ -143,7 +143,11 @@ struct Generator {
 
     /// Returns a register, or what the function returns when it says nothing.
     mutating func emitReturn(_ register: Int?, at place: Place) {
-        if let register {
+        if states.last?.kind == .getter {
+            let base = top
+            emit(.complete, a: register ?? pushNil(at: place), at: place)
+            builder.release(to: base)
+        } else if let register {
             emit(.return, a: register, at: place)
         } else if states.last?.kind == .initializer {
             emit(.return, a: 0, at: place)

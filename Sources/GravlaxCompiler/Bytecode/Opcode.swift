@@ -165,23 +165,25 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     // Calls
     /// R[A] = R[A](R[A+1], …, R[A+B])
     case call
-    /// R[A] = R[A].site C (R[A+1], …, R[A+B])
+    /// R[A] = R[A].site C (R[A+1], …, R[A+B]); a getter of that name gives what is called
     case invoke
     /// R[A] = method site C of class R[A+B+1], on R[A], called with R[A+1], …, R[A+B]
     case superinvoke
-    /// R[A] = method site C of class R[B], bound to R[A]
+    /// R[A] = method site C of class R[B], bound to R[A], or what its getter gives of R[A]
     case getsuper
     /// return R[A]
     case `return`
     /// return nil
     case returnnil
+    /// end a call that the caller's instruction made in its middle: R[A] is what that instruction goes on with
+    case complete
 
     // Classes and objects
     /// R[A] = a new class, class template Bx of the program
     case `class`
     /// class R[A] gets the superclass R[B] and its methods
     case inherit
-    /// class R[A] gets the closure R[B] as its method named symbol C
+    /// class R[A] gets the closure R[B] as its method or getter named symbol C
     case method
     /// R[A] = R[B].site C
     case getfield
@@ -365,6 +367,7 @@ extension Opcode {
         case .getsuper: .init("getsuper", .abc, .update, .read, .site)
         case .return: .init("return", .abc, .read)
         case .returnnil: .init("returnnil", .abc)
+        case .complete: .init("complete", .abc, .read)
 
         case .class: .init("class", .abx, .write, .classTemplate)
         case .inherit: .init("inherit", .abc, .read, .read)
@@ -391,7 +394,7 @@ extension Opcode {
     /// Whether control may continue with the next instruction.
     package var fallsThrough: Bool {
         switch self {
-        case .jmp, .loop, .return, .returnnil, .throw: false
+        case .jmp, .loop, .return, .returnnil, .complete, .throw: false
         default: true
         }
     }

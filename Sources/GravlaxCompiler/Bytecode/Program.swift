@@ -55,12 +55,14 @@ package final class Program: Sendable {
 package final class FunctionPrototype: Sendable {
     package enum Kind: Sendable {
         case script, function, method, initializer
+        /// A method that runs in the middle of an instruction of its caller, which its result completes.
+        case getter
     }
 
     /// nil for the script.
     package let name: String?
     package let kind: Kind
-    /// Number of parameters, the rest parameter included: R[1], …, R[arity]. R[0] is `this` in methods and initialisers, else the closure.
+    /// Number of parameters, the rest parameter included: R[1], …, R[arity]. R[0] is `this` in methods, initialisers and getters, else the closure.
     package let arity: Int
     /// The fewest arguments of a call. Parameters beyond them that get none are undefined on entry: the code gives
     /// them their defaults.

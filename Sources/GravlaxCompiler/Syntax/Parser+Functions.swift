@@ -21,6 +21,15 @@ extension Parser {
         return add(name, parameters, body)
     }
 
+    /// The body of a getter whose name is `previous`.
+    mutating func getter(named name: Name) -> FunctionID {
+        scopes.openFunction(.method)
+        advance()
+        let body = block()
+        scopes.closeFunction()
+        return add(name, Parameters(), body)
+    }
+
     /// Passes over `=> expression;` where a block should stand: the error has been reported.
     private mutating func wrongBody() -> [StatementID] {
         advance()

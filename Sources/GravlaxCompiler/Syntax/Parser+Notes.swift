@@ -33,6 +33,8 @@ extension Parser {
         switch current.kind {
         case .arrow where kind == .leftBrace:
             return "only functions without a name have `=>`; write `{ return …; }`"
+        case .arrow where kind == .leftParen:
+            return "getters have a body: `{ return …; }`"
         case .arrow:
             return Self.noteOnArrow
         case .comma where kind == .rightParen && leadsToArrow:

@@ -66,15 +66,18 @@ extension Parser {
         }
         consume(.leftBrace, "Expect '{' before class body.")
         openBrace()
-        var methods: [FunctionID] = []
-        while current.kind != .rightBrace, current.kind != .end {
-            consume(.identifier, "Expect method name.")
-            let name = name()
-            methods.append(function(named: name, name.text == "init" ? .initializer : .method))
-        }
+        var members: [ClassMember] = []
+        while current.kind != .rightBrace, current.kind != .end { members.append(member()) }
         closeBrace("Expect '}' after class body.")
         scopes.closeClass()
-        return add(.class(className, superclass: superclass, methods: methods), from: start)
+        return add(.class(className, superclass: superclass, members: members), from: start)
+    }
+
+    private mutating func member() -> ClassMember {
+        consume(.identifier, "Expect method name.")
+        let name = name()
+        if name.text == "init" { return .method(function(named: name, .initializer)) }
+        return current.kind == .leftBrace ? .getter(getter(named: name)) : .method(function(named: name, .method))
     }
 
     private mutating func functionDeclaration() -> StatementID {

@@ -102,8 +102,14 @@ package enum Statement: Sendable {
     /// The keyword (for errors), and the value.
     case `return`(Name, ExpressionID?)
     case function(FunctionID)
-    /// Name, superclass, methods.
-    case `class`(Name, superclass: Name?, methods: [FunctionID])
+    case `class`(Name, superclass: Name?, members: [ClassMember])
+}
+
+/// What a class body declares.
+package enum ClassMember: Sendable {
+    case method(FunctionID)
+    /// A method without parameters that runs when its name is read.
+    case getter(FunctionID)
 }
 
 /// `catch (name) { … }`: the name and the block share a scope.

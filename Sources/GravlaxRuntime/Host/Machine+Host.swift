@@ -71,18 +71,38 @@ extension Machine {
     private func overflow() -> RuntimeError { RuntimeError(message: "Stack overflow.", kind: .stackOverflow) }
 
     /// Calls a host function for the script.
-    @inline(never) func callHost(_ frame: FramePointer, _ number: Int, window: Int, argumentCount: Int) -> FramePointer? {
+    ///
+    /// - Parameter takesReceiver: what is in the register `window` is an argument, too, the first, which no count counts.
+    @inline(never) func callHost(
+        _ frame: FramePointer, _ number: Int, window: Int, argumentCount: Int, takesReceiver: Bool = false
+    ) -> FramePointer? {
         let function = hostFunctions[number]
         if let count = function.parameterCount, count != argumentCount {
             _ = fail("Expected \(count) arguments but got \(argumentCount).")
             return nil
         }
         let position = frame - state.pointee.stack.frames
-        let arguments = (0..<argumentCount).map { hold(Value(bits: frame.pointee.base[window + 1 + $0])) }
+        let arguments = ((takesReceiver ? 0 : 1)..<argumentCount + 1).map { hold(Value(bits: frame.pointee.base[window + $0])) }
         do {
             let result = try function.body(arguments)
             let frame = state.pointee.stack.frames + position
             withExtendedLifetime(result) { frame.pointee.base[window] = $0.bits }
+            return frame
+        } catch {
+            failure = failure(of: error, in: function)
+            return nil
+        }
+    }
+
+    /// Calls a native function with these arguments, none of which is a receiver. Its result is in the register `target` then.
+    /// Gives where the frame is now; `nil`: it failed.
+    func callHost(_ frame: FramePointer, _ native: ObjectWords, _ arguments: [Value], into target: Int?) -> FramePointer? {
+        let function = hostFunctions[upperHalf(native[0]) - HostFunction.firstNumber]
+        let position = frame - state.pointee.stack.frames
+        do {
+            let result = try function.body(arguments.map { hold($0) })
+            let frame = state.pointee.stack.frames + position
+            if let target { withExtendedLifetime(result) { frame.pointee.base[target] = $0.bits } }
             return frame
         } catch {
             failure = failure(of: error, in: function)

@@ -449,6 +449,10 @@ extension Machine {
             case .returnnil:
                 if !at.leave(Value.nilBits) { return true }
                 break entered
+            case .complete:
+                guard let next = complete(at.frame, at.pc + 1, i) else { return false }
+                at = Cursor(next)
+                break resumed
             case .class:
                 if _slowPath(!makeClass(at.frame, at.pc + 1, i)) { return false }
                 break done

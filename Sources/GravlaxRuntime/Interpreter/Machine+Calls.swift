@@ -23,6 +23,9 @@ extension Machine {
             let method = Value(bits: callee.words[BoundMethodObject.method])
             guard accepts(method, argumentCount) else { return nil }
             base[0] = receiver
+            if method.kind == .native, upperHalf(method.words[0]) >= HostFunction.firstNumber {
+                return callSpecial(frame, method, Value(bits: receiver), window: window, argumentCount: argumentCount)
+            }
             return call(frame, method, window: window, argumentCount: argumentCount)
         case .native:
             let number = upperHalf(callee.words[0])
@@ -39,7 +42,7 @@ extension Machine {
 
     /// Whether `callee` can be called so. To be asked before the callee moves into the register of what was called: a
     /// note on the error looks there.
-    private func accepts(_ callee: Value, _ argumentCount: Int) -> Bool {
+    func accepts(_ callee: Value, _ argumentCount: Int) -> Bool {
         switch callee.kind {
         case .closure: return checkArguments(ClosureObject.prototype(callee.words), argumentCount)
         case .boundMethod: return accepts(Value(bits: callee.words[BoundMethodObject.method]), argumentCount)
@@ -134,6 +137,9 @@ extension Machine {
         let cache = find(symbol, in: words)
         if cache.word == 0 { return findUncached(frame, words, symbol, i) }
         switch cache.form {
+        case InlineCache.special:
+            let method = ClassObject.method(number: cache.slot, of: InstanceObject.classWords(words))
+            return callSpecial(frame, method, receiver, window: i.a, argumentCount: i.b)
         case InlineCache.method, InlineCache.outsideMethod:
             prototype.pointee.caches[i.c] = cache.word
             let method = ClassObject.method(number: cache.slot, of: InstanceObject.classWords(words))
@@ -171,6 +177,9 @@ extension Machine {
             return call(frame, callee, window: i.a, argumentCount: i.b)
         }
         if let method = ClassObject.method(symbol, of: InstanceObject.classWords(words)) {
+            if !Machine.isMethod(method) {
+                return callSpecial(frame, method, Value(object: words), window: i.a, argumentCount: i.b)
+            }
             return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
         }
         _ = fail("Undefined property '\(symbols.name(symbol))'.")
@@ -199,11 +208,14 @@ extension Machine {
             _ = fail("Undefined property '\(symbols.name(symbol))'.")
             return nil
         }
+        let method = ClassObject.method(number: number, of: superclass)
+        if !Machine.isMethod(method) {
+            return callSpecial(frame, method, Value(bits: frame.pointee.base[i.a]), window: i.a, argumentCount: i.b)
+        }
         // A class is complete before another can inherit from it, so its methods keep their numbers.
         prototype.pointee.caches[i.c] = InlineCache(
             shapeID: record.pointee.root.pointee.id, form: InlineCache.method, slot: number, kind: .classObject
         ).word
-        let method = ClassObject.method(number: number, of: superclass)
         return callClosure(frame, method.words, window: i.a, argumentCount: i.b)
     }
 
@@ -214,6 +226,7 @@ extension Machine {
         guard let method = ClassObject.method(symbol, of: Value(bits: base[i.b]).words) else {
             return fail("Undefined property '\(symbols.name(symbol))'.")
         }
+        if !Machine.isMethod(method) { return getSpecial(frame, pc, method, Value(bits: base[i.a]), i) }
         guard let bound = makeBoundMethod(Value(bits: base[i.a]), method) else { return false }
         base[i.a] = bound.bits
         return true

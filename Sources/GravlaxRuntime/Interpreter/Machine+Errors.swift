@@ -8,8 +8,13 @@ extension Machine {
     func execute(_ first: FramePointer) -> Bool {
         var frame = first
         while !loop(frame) {
-            guard let handler = catchFailure() else { return false }
-            frame = handler
+            if let entered {
+                self.entered = nil
+                frame = entered
+            } else {
+                guard let handler = catchFailure() else { return false }
+                frame = handler
+            }
         }
         return true
     }

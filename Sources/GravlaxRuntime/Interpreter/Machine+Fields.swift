@@ -18,8 +18,9 @@ extension Machine {
             let method = record.pointee.methods.find(symbol)
             guard method >= 0 else { return InlineCache(word: 0) }
             let isOutside = Int(shape.pointee.fieldCount) > record.pointee.inlineCapacity
-            found = InlineCache(
-                shapeID: id, form: isOutside ? InlineCache.outsideMethod : InlineCache.method, slot: method)
+            let form = Machine.isMethod(ClassObject.method(number: method, of: record.pointee.classWords))
+                ? isOutside ? InlineCache.outsideMethod : InlineCache.method : InlineCache.special
+            found = InlineCache(shapeID: id, form: form, slot: method)
         }
         if found.word != 0 { shapes.remember(found, id, symbol, isStore: false) }
         return found
@@ -67,6 +68,11 @@ extension Machine {
             }
             return getBuiltinProperty(frame, i, receiver, symbol)
         }
+        let site = InlineCache(word: prototype.pointee.caches[i.c])
+        if site.difference(instance[0]) == InlineCache.special << 8 {
+            let method = ClassObject.method(number: site.slot, of: InstanceObject.classWords(instance))
+            return getSpecial(frame, pc, method, receiver, i)
+        }
         let cache = find(symbol, in: instance)
         if cache.word != 0, cache.form == InlineCache.inlineField || cache.form == InlineCache.outsideField {
             prototype.pointee.caches[i.c] = cache.word
@@ -79,6 +85,10 @@ extension Machine {
         }
         guard let method = ClassObject.method(symbol, of: InstanceObject.classWords(instance)) else {
             return fail("Undefined property '\(symbols.name(symbol))'.")
+        }
+        if !Machine.isMethod(method) {
+            prototype.pointee.caches[i.c] = cache.word
+            return getSpecial(frame, pc, method, receiver, i)
         }
         guard let bound = makeBoundMethod(receiver, method) else { return false }
         frame.pointee.base[i.a] = bound.bits
@@ -149,9 +159,15 @@ extension Machine {
         if cache.word == 0 {
             shape = shapes.shape(id)
             if shape.pointee.isDictionary {
+                if let setter = setter(symbol, of: shape.pointee.owner), uncachedField(symbol, of: instance) == nil {
+                    return set(frame, setter, instance, value)
+                }
                 return setMapValue(dictionary(of: instance), Value(unchecked: Double(symbol)), value)
             }
             let number = shapes.fieldNumber(symbol, in: shape)
+            if number < 0, let setter = setter(symbol, of: shape.pointee.owner) {
+                return set(frame, setter, instance, value)
+            }
             if number < 0 { return addField(symbol, value, to: instance, shape, prototype.pointee.caches + i.c) }
             cache = fieldCache(shape, number)
             shapes.remember(cache, id, symbol, isStore: true)

@@ -74,6 +74,7 @@ extension Machine {
         let isField = cache.word != 0 && (cache.form == InlineCache.inlineField || cache.form == InlineCache.outsideField)
         let callee = isField ? field(cache, of: instance)
             : ClassObject.method(symbol, of: InstanceObject.classWords(instance)) ?? .nil
+        if callee.isObject, !isField, !Machine.isMethod(callee) { return "`\(name)` is a getter" }
         return message.hasPrefix("Expected") ? noteOnArity(of: callee) : "`\(name)` is \(kindName(callee))"
     }
 
@@ -152,7 +153,7 @@ extension Machine {
         case .weakReference: return "a weak reference"
         case .weakMap: return "a weak map"
         case .range: return "a range"
-        case .cell, .buffer: return "a value"
+        case .cell, .buffer, .accessor: return "a value"
         }
     }
 }

@@ -39,6 +39,8 @@ final class Machine: RootSource {
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
     /// no memory.
     var failure: Failure?
+    /// Where the loop is to begin again when it ended without a failure: see `Machine+Getters`.
+    var entered: FramePointer?
     let initializerSymbol: Int32
     let startSymbol: Int32
     let endSymbol: Int32

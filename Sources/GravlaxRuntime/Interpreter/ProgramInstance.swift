@@ -14,6 +14,8 @@ struct PrototypeRecord {
     var requiredCount: Int
     var positionalCount: Int
     var hasRest: Bool
+    /// Whether its result completes an instruction of the caller (`FunctionPrototype.Kind.getter`).
+    var isGetter: Bool
     var registerCount: Int
     /// Live registers before each instruction.
     var live: UnsafePointer<UInt16>
@@ -70,7 +72,7 @@ final class ProgramInstance {
                     code: UnsafePointer(copy(function.code)), constants: constants,
                     caches: copy([UInt64](repeating: 0, count: function.siteCount)), arity: function.hasRest ? -1 : function.arity,
                     requiredCount: function.requiredCount, positionalCount: function.positionalCount,
-                    hasRest: function.hasRest,
+                    hasRest: function.hasRest, isGetter: function.kind == .getter,
                     registerCount: function.registerCount, live: UnsafePointer(copy(function.live)),
                     siteSymbols: UnsafePointer(siteSymbols), symbols: UnsafePointer(symbols), functions: functions,
                     captures: UnsafePointer(captures), captureCount: function.captures.count,

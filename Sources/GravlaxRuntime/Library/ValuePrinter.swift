@@ -130,7 +130,7 @@ extension Machine {
         case .range: RangeObject.write(value.words, emit)
         case .weakReference: put("<weak reference>")
         case .weakMap: put("<weak map>")
-        case .list, .map, .cell, .buffer: put("nil")
+        case .list, .map, .cell, .buffer, .accessor: put("nil")
         }
     }
 

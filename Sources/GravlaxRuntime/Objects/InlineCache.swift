@@ -19,6 +19,10 @@ struct InlineCache {
     /// A store adds the field in word `slot` of the instance; the new shape's id is `delta` more.
     @inline(__always) static var inlineAddition: UInt64 { 4 }
 
+    /// What the class has there and takes more than a closure's call: a getter, or a function of the host; `slot` is its
+    /// number in the class's buffer. No fast path takes it.
+    @inline(__always) static var special: UInt64 { 5 }
+
     @inline(__always) static var matchMask: UInt64 { 0xFFFF_FFFF_0000_0FFF }
     static let slotLimit = 1 << 11
     static let deltaLimit: UInt32 = 1 << 9

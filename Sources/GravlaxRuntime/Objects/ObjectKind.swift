@@ -21,6 +21,7 @@ package enum ObjectKind: UInt8, Sendable {
     case weakReference
     case weakMap
     case range
+    case accessor
 }
 
 /// The words of an object or buffer. Nothing moves, so an address is good until the next safepoint, and after it when a

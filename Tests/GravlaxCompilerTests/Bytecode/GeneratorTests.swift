@@ -104,7 +104,7 @@ import Testing
             ]
         }
         let initializer = w.functionID("init", []) { [] }
-        let declaration = w.add(.class(w.name("B"), superclass: w.name("A"), methods: [method, initializer]))
+        let declaration = w.add(.class(w.name("B"), superclass: w.name("A"), members: [.method(method), .method(initializer)]))
         let program = try w.compile(declaration)
         #expect(listing(program) == [
             "class R1 T0 ; B", "defglobal R1 G1 ; B", "getglobal R2 G2 ; A", "inherit R1 R2",

@@ -48,7 +48,7 @@ extension Machine {
         case .module: "module"
         case .weakReference: "weak reference"
         case .weakMap: "weak map"
-        case .cell, .buffer: "value"
+        case .cell, .buffer, .accessor: "value"
         }
     }
 }
