@@ -74,11 +74,11 @@ struct GuideTests {
     }
 
     @Test func limits() throws {
-        let interpreter = try Interpreter(.init(heapBudget: .mebibytes(16), fuel: 1_000_000, timeLimit: .seconds(1)))
+        let interpreter = try Interpreter(.init(heapBudget: .mebibytes(16), fuel: 100_000, timeLimit: .seconds(10)))
         do {
             try interpreter.run("while (true) {}")
         } catch let error as ScriptError where error.kind == .fuel {
-            interpreter.fuel = 2_000_000
+            interpreter.fuel = 200_000
         }
         let two: Int = try interpreter.evaluate("1 + 1")
         #expect(two == 2)

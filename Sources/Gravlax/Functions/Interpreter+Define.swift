@@ -18,6 +18,7 @@ extension Interpreter {
     }
 
     /// Gives scripts a function that returns nothing.
+    @_disfavoredOverload
     public func define<each Parameter: ScriptConvertible>(
         _ name: String, _ body: @escaping @Sendable (repeat each Parameter) throws -> Void
     ) {

@@ -84,7 +84,7 @@ public struct Value: Sendable, CustomStringConvertible {
     }
 
     /// Only a name may become part of a script's text.
-    private static func check(_ name: String) throws {
+    static func check(_ name: String) throws {
         let letters = name.utf8.allSatisfy { byte in
             byte == UInt8(ascii: "_") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                 || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)

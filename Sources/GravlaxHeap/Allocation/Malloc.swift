@@ -162,7 +162,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         guard let span = pointee.heap.central(spanClass).cacheSpan(self) else { return false }
         span.pointee.sweepgen.store(pointee.heap.sweepgen &+ 3, ordering: .releasing)
         pointee.cache[Int(spanClass.rawValue)] = span
-        if pointee.heap.pointee.specials.due.count != 0 { requestPoll(.dueCalls) }
+        if pointee.heap.pointee.specials.hasDue { requestPoll(.dueCalls) }
         return true
     }
 

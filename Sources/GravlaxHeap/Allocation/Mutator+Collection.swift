@@ -16,7 +16,7 @@ extension Mutator {
         }
         state.prepareForSweep()
         state.scanOwnRoots()
-        // Whoever asked looks at `hasDueCalls` now.
+        // Whoever asked looks at `hasDueCalls` and `hasNativeCleanups` now.
         state.withdrawPoll(.dueCalls)
         if state.pointee.poll.load(ordering: .relaxed) & PollReason.collect.rawValue != 0 {
             state.withdrawPoll(.collect)
@@ -60,7 +60,7 @@ extension Mutator {
         helpMarking(throughCycle: begun + 1)
         state.prepareForSweep()
         _ = collector.finishSweep(state)
-        if hasDueCalls { state.requestPoll(.dueCalls) }
+        if state.pointee.heap.pointee.specials.hasDue { state.requestPoll(.dueCalls) }
         return true
     }
 

@@ -104,6 +104,9 @@ extension Mutator {
         state.pointee.heap.addSpecial(.native, to: UInt(bitPattern: object), payload: payload, state) == .registered
     }
 
+    /// One relaxed load.
+    public var hasNativeCleanups: Bool { specials.natives.count != 0 }
+
     /// The payload of a native cleanup whose object is free; nil if there is none. The object's address may be in use
     /// again.
     public func takeNativeCleanup() -> UInt64? {

@@ -14,6 +14,9 @@ package struct Specials {
     package let ephemerons: Ephemerons
     package let profile: AllocationProfile
 
+    /// Whether there is anything for a mutator to take: then its safepoint is requested. Two relaxed loads.
+    var hasDue: Bool { due.count != 0 || natives.count != 0 }
+
     /// Nil when the system refuses the records.
     init?(memory: OSMemory, statistic: SystemStatistic) {
         guard let pool = SpecialPool(memory: memory, statistic: statistic),

@@ -39,7 +39,7 @@ final class BackgroundSweepers: Sendable {
             let isCrowded = heap.pointee.world.runningCount > Processors.count
             let hasMore = heap.sweepBatch(nil, spans: batch, track: track)
             heap.pointee.world.leave()
-            if heap.pointee.specials.due.count != 0 { heap.pointee.world.requestPoll(.dueCalls) }
+            if heap.pointee.specials.hasDue { heap.pointee.world.requestPoll(.dueCalls) }
             if isCrowded, hasMore { return task.post(after: .milliseconds(pause)) }
         }
     }

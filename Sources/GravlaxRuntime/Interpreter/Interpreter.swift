@@ -19,6 +19,8 @@ package final class Interpreter {
     var accessors: [String: HostValue] = [:]
     /// The embedding API's interpreter, which owns this one.
     package weak var host: AnyObject?
+    /// What that keeps about classes of the host's.
+    package var hostClasses: AnyObject?
     /// What each outermost run or call of the host's may use; nil: no limit.
     package var fuel: Int?
     package var timeLimit: Duration?
@@ -44,6 +46,7 @@ package final class Interpreter {
         // Waits for a worker that visits the roots: such a one holds the machine, and must not be the last who does.
         machine.mutator.leaveOutside()
         machine.output.flush()
+        machine.hostObjects.removeAll()
     }
 
     /// Runs `body` with the mutator inside. What the host does meanwhile, in a function of its own, in the sink or about an
@@ -57,6 +60,10 @@ package final class Interpreter {
         machine.mutator.leaveOutside()
         machine.handles.takeBack(machine.mutator)
         defer {
+            if machine.mutator.hasNativeCleanups {
+                machine.runNativeCleanups(limit: .max)
+                machine.hostObjects.releaseDying()
+            }
             machine.handles.takeBack(machine.mutator)
             machine.mutator.enterOutside()
             user.store(0, ordering: .releasing)
@@ -126,7 +133,8 @@ package final class Interpreter {
     package func collect() {
         inside {
             machine.mutator.collect()
-            machine.destroyDeadClasses(limit: .max)
+            machine.runNativeCleanups(limit: .max)
+            machine.hostObjects.releaseDying()
         }
     }
 

@@ -14,7 +14,8 @@ import GravlaxHeap
 extension Machine {
     /// Runs what is due, for the frame on top, which stands at a safepoint. The stack may move.
     func runDueCalls() {
-        destroyDeadClasses(limit: 64)
+        runNativeCleanups(limit: 64)
+        hostObjects.releaseDying()
         if isCallingBack { return }
         if mutator.hasDueCalls { _ = runFinalizers() }
         runTracer()

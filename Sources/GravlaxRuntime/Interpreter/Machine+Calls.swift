@@ -101,16 +101,28 @@ extension Machine {
         arity == argumentCount || fail("Expected \(arity) arguments but got \(argumentCount).")
     }
 
-    private func instantiate(
-        _ frame: FramePointer, _ classWords: ObjectWords, window: Int, argumentCount: Int
-    ) -> FramePointer? {
+    /// An instance of a class that a root holds.
+    @inline(__always) func makeInstance(of classWords: ObjectWords) -> Value? {
         let record = ClassObject.record(classWords)
-        // The class stays in its register until the instance is made.
         guard let words = allocate(record.pointee.instanceLayout) else { return nil }
         words[0] = ObjectKind.instance.header(upper: record.pointee.root.pointee.id)
         mutator.store(Value(object: classWords).bits, to: words + 1)
-        frame.pointee.base[window] = Value(object: words).bits
+        return Value(object: words)
+    }
+
+    private func instantiate(
+        _ frame: FramePointer, _ classWords: ObjectWords, window: Int, argumentCount: Int
+    ) -> FramePointer? {
+        // The class stays in its register until the instance is made.
+        guard let instance = makeInstance(of: classWords) else { return nil }
+        frame.pointee.base[window] = instance.bits
         let initializer = Value(bits: classWords[ClassObject.initializer])
+        if initializer.kind == .native {
+            // It gives the instance.
+            return callHost(
+                frame, upperHalf(initializer.words[0]) - HostFunction.firstNumber, window: window,
+                argumentCount: argumentCount, takesReceiver: true)
+        }
         if initializer.isObject {
             return callClosure(frame, initializer.words, window: window, argumentCount: argumentCount)
         }

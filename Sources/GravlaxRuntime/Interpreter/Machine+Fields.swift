@@ -190,15 +190,22 @@ extension Machine {
         return value.isNil ? nil : value
     }
 
-    /// Names and values of the fields, the oldest first. Nothing allocates meanwhile.
+    /// Names and values of the fields that scripts see, the oldest first. Nothing allocates meanwhile.
     func forEachField(of instance: ObjectWords, _ body: (_ name: String, _ value: Value) -> Void) {
+        forEachSymbol(of: instance) { symbol, value in
+            let name = symbols.name(symbol)
+            if !Machine.isHidden(name) { body(name, value) }
+        }
+    }
+
+    private func forEachSymbol(of instance: ObjectWords, _ body: (_ symbol: Int32, _ value: Value) -> Void) {
         let shape = shapes.shape(InstanceObject.shapeID(instance))
         if shape.pointee.isDictionary {
             let fields = dictionary(of: instance)
             for entry in 0..<MapObject.used(fields) {
                 let place = MapObject.entries(fields) + 2 * entry
                 guard place[0] != Value.undefinedBits else { continue }
-                body(symbols.name(Int32(Value(bits: place[0]).number)), Value(bits: place[1]))
+                body(Int32(Value(bits: place[0]).number), Value(bits: place[1]))
             }
             return
         }
@@ -209,7 +216,7 @@ extension Machine {
             current = parent
         }
         for (symbol, number) in fields.reversed() {
-            body(symbols.name(symbol), field(fieldCache(shape, number), of: instance))
+            body(symbol, field(fieldCache(shape, number), of: instance))
         }
     }
 

@@ -96,7 +96,7 @@ extension Machine {
                 current = parent
             }
             shape.pointee.owner.pointee.methods.forEach { symbol, _ in names.append(symbols.name(symbol)) }
-            return names
+            return names.filter { !Machine.isHidden($0) }
         case .module:
             if let number = fileNumber(value.words) { return memberNames(ofFile: number) }
             return BuiltinTable.names(of: owner(of: value))

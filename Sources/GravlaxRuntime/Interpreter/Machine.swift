@@ -108,6 +108,9 @@ final class Machine: RootSource {
     let handles = HandleTable()
     /// Functions of the host, by number.
     var hostFunctions: [HostFunction] = []
+    let hostObjects = HostObjects()
+    /// Of the field that tells which object of the host an instance stands for.
+    let slotSymbol: Int32
     /// Calls from host functions that run, each on the native stack.
     var nativeDepth = 0
     let limits: RunLimits
@@ -141,6 +144,7 @@ final class Machine: RootSource {
         initializerSymbol = symbols.intern("init")
         startSymbol = symbols.intern("start")
         endSymbol = symbols.intern("end")
+        slotSymbol = symbols.intern(Machine.slotField)
         errorSymbols = ErrorSymbols(&symbols)
         roots.machine = self
         extendGlobals(to: Machine.libraryGlobalNames)

@@ -8,6 +8,8 @@ extension Machine {
     ) -> Value? {
         switch member {
         case .collect:
+            // What functions of the host were given and let go of.
+            handles.takeBack(mutator)
             guard mutator.collect() else {
                 failure = .outOfMemory
                 return nil

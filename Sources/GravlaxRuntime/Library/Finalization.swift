@@ -67,12 +67,17 @@ extension Machine {
         return count
     }
 
-    /// Frees the records of classes that the sweep has freed: a bounded number at each safepoint.
-    func destroyDeadClasses(limit: Int) {
+    /// What is due for objects that the sweep has freed: the records of classes go, and objects of the host are to be let
+    /// go of. A bounded number at each safepoint.
+    func runNativeCleanups(limit: Int) {
         var count = 0
         while count < limit, let payload = mutator.takeNativeCleanup() {
-            shapes.destroy(UnsafeMutablePointer(bitPattern: UInt(payload)).unsafelyUnwrapped)
             count += 1
+            if payload & 1 == 1 {
+                hostObjects.remove(Int(payload >> 1))
+            } else {
+                shapes.destroy(UnsafeMutablePointer(bitPattern: UInt(payload)).unsafelyUnwrapped)
+            }
         }
     }
 }
