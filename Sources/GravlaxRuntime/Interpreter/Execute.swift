@@ -405,8 +405,9 @@ extension Machine {
             case .call:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
                 let callee = at.base[i.a]
-                if let words = Value(bits: callee).objectWords,
-                    _fastPath(UInt8(truncatingIfNeeded: words[0]) == ObjectKind.closure.rawValue),
+                let object = Value(bits: callee).objectAddress
+                if object.isObject,
+                    _fastPath(UInt8(truncatingIfNeeded: object.words[0]) == ObjectKind.closure.rawValue),
                     at.enter(callee, window: i.a, argumentCount: i.b, state.pointee.stack)
                 {
                     break entered
@@ -416,7 +417,9 @@ extension Machine {
                 break resumed
             case .invoke:
                 if _slowPath(mutator.pollRequested), poll(at.frame, at.pc + 1) { break polled }
-                if let words = Value(bits: at.base[i.a]).objectWords {
+                let object = Value(bits: at.base[i.a]).objectAddress
+                if object.isObject {
+                    let words = object.words
                     let cache = InlineCache(word: at.caches[i.c])
                     if _fastPath(cache.difference(words[0]) == InlineCache.method << 8) {
                         let callee = ClassObject.method(number: cache.slot, of: Value(bits: words[1]).words).bits
@@ -463,7 +466,9 @@ extension Machine {
                 if _slowPath(!addMethod(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .getfield:
-                if let words = Value(bits: at.base[i.b]).objectWords {
+                let object = Value(bits: at.base[i.b]).objectAddress
+                if object.isObject {
+                    let words = object.words
                     let cache = InlineCache(word: at.caches[i.c])
                     if _fastPath(cache.difference(words[0]) == InlineCache.inlineField << 8) {
                         at.base[i.a] = words[cache.slot]
@@ -473,7 +478,9 @@ extension Machine {
                 if _slowPath(!getField(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .setfield:
-                if let words = Value(bits: at.base[i.a]).objectWords {
+                let object = Value(bits: at.base[i.a]).objectAddress
+                if object.isObject {
+                    let words = object.words
                     let cache = InlineCache(word: at.caches[i.c])
                     let form = cache.difference(words[0])
                     if _fastPath(form == InlineCache.inlineField << 8) {
@@ -498,7 +505,9 @@ extension Machine {
                 if _slowPath(!newMap(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .getindex:
-                if let words = Value(bits: at.base[i.b]).objectWords {
+                let object = Value(bits: at.base[i.b]).objectAddress
+                if object.isObject {
+                    let words = object.words
                     if let element = ListObject.element(words, at.base[i.c]) {
                         at.base[i.a] = element.pointee
                         break accessed
@@ -511,9 +520,8 @@ extension Machine {
                 if _slowPath(!getIndex(at.frame, at.pc + 1, i)) { return false }
                 break done
             case .setindex:
-                if let words = Value(bits: at.base[i.a]).objectWords,
-                    let element = ListObject.element(words, at.base[i.b])
-                {
+                let object = Value(bits: at.base[i.a]).objectAddress
+                if object.isObject, let element = ListObject.element(object.words, at.base[i.b]) {
                     mutator.store(at.base[i.c], to: element)
                     break accessed
                 }

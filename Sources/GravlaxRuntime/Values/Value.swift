@@ -56,12 +56,8 @@ package struct Value: Equatable, Sendable {
         UnsafeMutablePointer(bitPattern: UInt(bits & Value.addressMask)).unsafelyUnwrapped
     }
 
-    /// The words of the object this value is; `nil` when it is none.
-    @inline(__always) package var objectWords: UnsafeMutablePointer<UInt64>? {
-        // Without the object tag only an object's address is below 2^48, and it is not 0: one comparison.
-        let address = bits ^ Value.objectTag
-        return address &- 1 < Value.addressMask ? UnsafeMutablePointer(bitPattern: UInt(address)) : nil
-    }
+    /// The address of the object that this value is, if it is one.
+    @inline(__always) package var objectAddress: ObjectAddress { ObjectAddress(bits ^ Value.objectTag) }
 
     /// The object's words when this value is an object of `kind`.
     @inline(__always) package func object(_ kind: ObjectKind) -> UnsafeMutablePointer<UInt64>? {
@@ -73,5 +69,20 @@ package struct Value: Equatable, Sendable {
     /// The kind of the object this value refers to; `nil` for anything else.
     package var kind: ObjectKind? {
         isObject ? ObjectKind(rawValue: UInt8(truncatingIfNeeded: words[0])) : nil
+    }
+}
+
+/// What is left of a value without the object tag: an address, or, of any other value, a number beyond all addresses. In
+/// this form the test for an object is a shift that sets the flags.
+package struct ObjectAddress {
+    private let address: UInt64
+
+    @inline(__always) fileprivate init(_ address: UInt64) { self.address = address }
+
+    @inline(__always) package var isObject: Bool { address >> 48 == 0 }
+
+    /// Of an object only.
+    @inline(__always) package var words: UnsafeMutablePointer<UInt64> {
+        UnsafeMutablePointer(bitPattern: UInt(address)).unsafelyUnwrapped
     }
 }
