@@ -23,6 +23,9 @@ enum Arithmetic {
         Double(bitPattern: left) / Double(bitPattern: right)
     }
 
+    @inline(__always) static func bits(of number: Double) -> UInt64 { number.bitPattern }
+    @inline(__always) static func bits(of integer: Int) -> UInt64 { Double(integer).bitPattern }
+
     @inline(__always) static func successor(_ counter: UInt64) -> UInt64 {
         (Double(bitPattern: counter) + 1).bitPattern
     }

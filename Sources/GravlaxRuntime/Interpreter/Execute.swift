@@ -14,6 +14,10 @@ import GravlaxHeap
 // the ends and from there to the handlers. Each handler then has a jump to the next instruction of its own, which the
 // processor predicts by what usually follows; one jump for all made the same loops take 1.3 to 1.8 times as long. An
 // end does nothing; `gravlax_end_…` keeps the optimiser from seeing that.
+//
+// The function is larger than what Swift's optimiser still inlines into of its own accord. So everything that the fast
+// paths use must be marked `@inline(__always)`, the standard library's own one-liners included (`Arithmetic.bits(of:)`):
+// a single call that stays costs all handlers their registers.
 
 extension Machine {
     /// Runs from `first` until the frame above the bottom one returns (true: its result is in the first register) or
@@ -35,7 +39,7 @@ extension Machine {
                 at.base[i.a] = at.constants[i.bx]
                 break moved
             case .loadint:
-                at.base[i.a] = Double(i.sbx).bitPattern
+                at.base[i.a] = Arithmetic.bits(of: i.sbx)
                 break moved
             case .loadnil:
                 let first = at.base + i.a
@@ -90,7 +94,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !addSlow(at.frame, at.pc + 1, i) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .addk:
@@ -98,7 +102,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !addConstantSlow(at.frame, at.pc + 1, i) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .sub:
@@ -106,7 +110,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !numbersOrFail(at.frame, at.pc + 1, i, at.base[i.c]) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .subk:
@@ -114,7 +118,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !numbersOrFail(at.frame, at.pc + 1, i, at.constants[i.c]) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .mul:
@@ -122,7 +126,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !numbersOrFail(at.frame, at.pc + 1, i, at.base[i.c]) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .mulk:
@@ -130,7 +134,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !numbersOrFail(at.frame, at.pc + 1, i, at.constants[i.c]) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .div:
@@ -138,7 +142,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !numbersOrFail(at.frame, at.pc + 1, i, at.base[i.c]) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .divk:
@@ -146,7 +150,7 @@ extension Machine {
                 if _slowPath(result.isNaN) {
                     if !numbersOrFail(at.frame, at.pc + 1, i, at.constants[i.c]) { return false }
                 } else {
-                    at.base[i.a] = result.bitPattern
+                    at.base[i.a] = Arithmetic.bits(of: result)
                 }
                 break computed
             case .mod:
@@ -166,7 +170,7 @@ extension Machine {
             case .modi:
                 if let result = Arithmetic.integerRemainder(at.base[i.b], divisor: i.c) {
                     at.base[i.a] = result
-                } else if !remainderSlow(at.frame, at.pc + 1, i, Double(i.c).bitPattern) {
+                } else if !remainderSlow(at.frame, at.pc + 1, i, Arithmetic.bits(of: i.c)) {
                     return false
                 }
                 break computed
@@ -453,9 +457,8 @@ extension Machine {
                 if !at.leave(Value.nilBits) { return true }
                 break entered
             case .complete:
-                guard let next = complete(at.frame, at.pc + 1, i) else { return false }
-                at = Cursor(next)
-                break resumed
+                if _slowPath(!complete(at.frame, at.pc + 1, i)) { return false }
+                break polled
             case .class:
                 if _slowPath(!makeClass(at.frame, at.pc + 1, i)) { return false }
                 break done
@@ -583,8 +586,8 @@ extension Machine {
             continue
             }  // resumed: a slow path has gone to another frame, or may have
             continue
-            }  // polled: the stack has moved, and the instruction begins again; or a limit of the host's was reached
-            guard let moved = movedFrame(at.pc) else { return false }
+            }  // polled: the stack has moved, or another frame goes on; or a limit of the host's was reached
+            guard let moved = movedFrame() else { return false }
             at = Cursor(moved)
         }
     }

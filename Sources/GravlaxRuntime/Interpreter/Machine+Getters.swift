@@ -29,7 +29,7 @@ extension Machine {
         }
         // The instruction is a call now, and calls are safepoints.
         if mutator.pollRequested, poll(frame, pc) {
-            entered = movedFrame(pc - 1)
+            entered = movedFrame()
             return false
         }
         let base = frame.pointee.base
@@ -80,14 +80,14 @@ extension Machine {
         return callee
     }
 
-    /// The frame ends, and R[A] is what the caller's instruction goes on with.
-    @inline(never) func complete(
-        _ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands
-    ) -> FramePointer? {
+    /// The frame ends, and R[A] is what the caller's instruction goes on with: `movedFrame` goes on then.
+    @inline(never) func complete(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
         let result = Value(bits: frame.pointee.base[i.a])
         let caller = frame - 1
         top = caller
-        return goOn(caller, result)
+        guard let next = goOn(caller, result) else { return false }
+        top = next
+        return true
     }
 
     /// Finishes the instruction before the frame's `pc`, which has got `result`.

@@ -238,15 +238,14 @@ final class Machine: RootSource {
         if top == frame, frame.pointee.base == base { return false }
         // The instruction begins again, and with it its turn.
         limits.refundTurn(isCallback: isCallingBack)
+        top.unsafelyUnwrapped.pointee.pc = pc - 1
         return true
     }
 
-    /// The frame on top, where it is now, about to execute the instruction at `pc`; `nil`: a limit was reached.
-    @inline(never) func movedFrame(_ pc: UnsafePointer<UInt64>) -> FramePointer? {
+    /// The frame on top, where it is now, about to execute the instruction at its `pc`; `nil`: a limit was reached.
+    @inline(never) func movedFrame() -> FramePointer? {
         if case .limit = failure { return nil }
-        let frame = top.unsafelyUnwrapped
-        frame.pointee.pc = pc
-        return frame
+        return top
     }
 
     /// Sets the error and gives false, for the slow path to return.
