@@ -180,7 +180,7 @@ struct CodingTests {
         struct Account: Codable { var ids: [Int64] }
         let interpreter = try Interpreter()
         let error = #expect(throws: ScriptError.self) { _ = try interpreter.encode(Account(ids: [1, 1 << 53 + 1])) }
-        #expect(error?.message == "9007199254740993 at ids[1] can't be held exactly by a script's number.")
+        #expect(error?.message == "9007199254740993 can't be held exactly by a script's number at ids[1].")
         #expect(error?.cause is EncodingError)
         let direct = #expect(throws: ScriptError.self) { try interpreter.set("x", UInt64.max) }
         #expect(direct?.message == "18446744073709551615 can't be held exactly by a script's number.")

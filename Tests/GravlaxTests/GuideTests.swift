@@ -60,6 +60,50 @@ struct GuideTests {
         #expect(profile.scores == [1, 2, 3])
     }
 
+    final class Account: HostObject {
+        let owner: String
+        private(set) var balance = 0.0
+        var note: String?
+
+        init(owner: String) { self.owner = owner }
+
+        func withdraw(_ amount: Double) throws {
+            guard amount <= balance else { throw ScriptError("\(owner) has only \(balance).") }
+            balance -= amount
+        }
+    }
+
+    @Test func objects() throws {
+        let interpreter = try Interpreter()
+        try interpreter.define("Account", as: Account.self) { type in
+            type.initializer { (owner: String) in Account(owner: owner) }
+            type.property("owner", \.owner)
+            type.property("note", \.note)
+            type.property("balance", get: { $0.balance })
+            type.method("withdraw") { (account: Account, amount: Double) in try account.withdraw(amount) }
+        }
+        let account: Account = try interpreter.evaluate("Account(\"Ann\")")
+        try interpreter.set("given", account)
+        let error = #expect(throws: ScriptError.self) { try interpreter.run("given.note = \"new\"; given.withdraw(1);") }
+        #expect(error?.message == "Ann has only 0.0.")
+        #expect(account.note == "new")
+    }
+
+    final class Button: HostObject {
+        let onClick = HostReference<Value>()
+    }
+
+    @Test func references() throws {
+        let interpreter = try Interpreter()
+        try interpreter.define("Button", as: Button.self) { type in
+            type.initializer { () in Button() }
+            type.reference("onClick", \.onClick)
+            type.method("click") { (button: Button) in try button.onClick.value?() ?? .nil }
+        }
+        let text: String = try interpreter.evaluate("var b = Button(); b.onClick = fun () => \"clicked\"; b.click()")
+        #expect(text == "clicked")
+    }
+
     @Test func errors() throws {
         let interpreter = try Interpreter()
         interpreter.define("load") { (name: String) throws -> String in throw ScriptError("There is no \(name).") }

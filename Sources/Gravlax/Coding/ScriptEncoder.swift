@@ -103,7 +103,7 @@ struct ScriptEncoder: Encoder {
         do {
             place.hold(try scalar.value(in: interpreter))
         } catch let error as ScriptError where error.kind == .error {
-            throw failure(content, "\(content)\(CodingPath.place(codingPath)) can't be held exactly by a script's number.")
+            throw failure(content, error.message)
         }
     }
 

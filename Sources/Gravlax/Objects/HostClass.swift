@@ -170,12 +170,12 @@ public final class HostClass<Subject> {
     }
 
     private func addMethod(
-        _ name: String, parameterCount: Int, _ body: @escaping (_ receiver: HostValue, _ arguments: ArgumentReader) throws -> HostValue
+        _ name: String, parameterCount: Int, _ body: @escaping (_ receiver: HostValue, _ arguments: MethodArguments) throws -> HostValue
     ) {
         attempt { () throws(RuntimeError) in
             let title = "\(self.name).\(name)"
             let function = try interpreter.core.makeFunction(title, parameterCount: parameterCount) { arguments in
-                try body(arguments[0], ArgumentReader(title, arguments.dropFirst()))
+                try body(arguments[0], MethodArguments(title, arguments.dropFirst()))
             }
             try interpreter.core.addMethod(name, function, to: value)
         } checking: {
@@ -252,7 +252,7 @@ func content<Content>(_ object: AnyObject?, as type: Content.Type) -> Content? {
 }
 
 /// The arguments of a call, one after another.
-final class ArgumentReader {
+final class MethodArguments {
     private let name: String
     private var rest: ArraySlice<HostValue>
     private var position = 0
