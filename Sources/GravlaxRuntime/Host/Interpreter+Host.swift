@@ -4,7 +4,9 @@ import GravlaxHeap
 /// What the embedding API needs of an interpreter: values by handles, globals, calls, limits.
 extension Interpreter {
     private func outOfMemory() -> RuntimeError {
-        machine.failure = nil
+        defer { machine.failure = nil }
+        // A limit may be noticed while a value is made for a host function.
+        if case .limit(let kind) = machine.failure { return RuntimeError(message: kind.text, kind: kind) }
         return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
     }
 
@@ -179,6 +181,9 @@ extension Interpreter {
 
     /// What is left of the fuel: of the last run's, between runs. Nil: there was no limit.
     package var fuelLeft: Int? { machine.limits.fuelLeft }
+
+    /// How much more than the fuel the last run has used.
+    package var fuelOverdraft: Int { machine.limits.fuelOverdraft }
 }
 
 /// What a member of a script's value is called.

@@ -51,6 +51,9 @@ final class RunLimits: Sendable {
     /// Nil: none was set.
     var fuelLeft: Int? { own.pointee.fuel.map { _ in max(own.pointee.left, 0) } }
 
+    /// By how much the last charge was more than what was left: never more than what is done between two polls.
+    var fuelOverdraft: Int { max(-own.pointee.left, 0) }
+
     /// Before the outermost call.
     func begin(fuel: Int?, deadline: ContinuousClock.Instant?) {
         own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)

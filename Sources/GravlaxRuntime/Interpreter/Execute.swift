@@ -554,7 +554,7 @@ extension Machine {
                 throwValue(at.frame, at.pc + 1, i)
                 return false
             case .print:
-                printValue(at.frame, at.pc + 1, i)
+                if _slowPath(!printValue(at.frame, at.pc + 1, i)) { return false }
                 break done
             }
             }  // done

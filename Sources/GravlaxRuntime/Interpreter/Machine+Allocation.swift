@@ -1,4 +1,3 @@
-import Glibc
 import GravlaxCompiler
 import GravlaxHeap
 
@@ -34,106 +33,6 @@ extension Machine {
         }
         failure = .outOfMemory
         return nil
-    }
-
-    // MARK: Strings
-
-    /// The string of a text, which may lie in a string that a root holds.
-    func makeString(_ text: UnsafeRawBufferPointer) -> Value? {
-        if text.count <= StringObject.shortLimit {
-            var bytes: UInt64 = 0
-            var index = text.count
-            while index > 0 {
-                index -= 1
-                bytes = bytes << 8 | UInt64(text[index])
-            }
-            return makeShortString(bytes, byteCount: text.count)
-        }
-        guard let words = makeLongString(byteCount: text.count) else { return nil }
-        memcpy(
-            UnsafeMutableRawPointer(words) + StringObject.longTextOffset, text.baseAddress.unsafelyUnwrapped, text.count)
-        StringObject.initializeLong(words, byteCount: text.count, isASCII: Machine.isASCII(text))
-        return Value(object: words)
-    }
-
-    /// A string of `byteCount` bytes, which `fill` puts there piece by piece. It must not allocate.
-    func makeString(byteCount: Int, _ fill: (_ put: (UnsafeRawBufferPointer) -> Void) -> Void) -> Value? {
-        if byteCount <= StringObject.shortLimit {
-            var bytes: UInt64 = 0
-            var shift: UInt64 = 0
-            fill { piece in
-                for byte in piece {
-                    bytes |= UInt64(byte) << shift
-                    shift += 8
-                }
-            }
-            return makeShortString(bytes, byteCount: byteCount)
-        }
-        guard let words = makeLongString(byteCount: byteCount) else { return nil }
-        let text = UnsafeMutableRawBufferPointer(
-            start: UnsafeMutableRawPointer(words) + StringObject.longTextOffset, count: byteCount)
-        var end = 0
-        fill { piece in
-            UnsafeMutableRawBufferPointer(rebasing: text[end...]).copyMemory(from: piece)
-            end += piece.count
-        }
-        StringObject.initializeLong(words, byteCount: byteCount, isASCII: Machine.isASCII(UnsafeRawBufferPointer(text)))
-        return Value(object: words)
-    }
-
-    func makeString(_ text: String) -> Value? {
-        var text = text
-        return text.withUTF8 { makeString(UnsafeRawBufferPointer($0)) }
-    }
-
-    /// Joins two strings that registers hold. ASCII-ness follows from the parts.
-    func concatenate(_ left: ObjectWords, _ right: ObjectWords) -> Value? {
-        let leftText = StringObject.bytes(left)
-        let rightText = StringObject.bytes(right)
-        let count = leftText.count + rightText.count
-        if count <= StringObject.shortLimit {
-            return makeShortString(left[0] >> 16 | (right[0] >> 16) << UInt64(leftText.count * 8), byteCount: count)
-        }
-        guard let words = makeLongString(byteCount: count) else { return nil }
-        let destination = UnsafeMutableRawPointer(words) + StringObject.longTextOffset
-        memcpy(destination, leftText.baseAddress.unsafelyUnwrapped, leftText.count)
-        memcpy(destination + leftText.count, rightText.baseAddress.unsafelyUnwrapped, rightText.count)
-        StringObject.initializeLong(
-            words, byteCount: count, isASCII: StringObject.isASCII(left) && StringObject.isASCII(right))
-        return Value(object: words)
-    }
-
-    /// - Parameter text: the bytes, the first lowest.
-    private func makeShortString(_ text: UInt64, byteCount: Int) -> Value? {
-        guard let words = allocateNoScan(byteCount: 8) else { return nil }
-        words[0] = StringObject.shortHeader(text: text, count: byteCount)
-        return Value(object: words)
-    }
-
-    /// A long string without its text and header; its hash is not known.
-    private func makeLongString(byteCount: Int) -> ObjectWords? {
-        guard byteCount <= StringObject.maximumByteCount else {
-            failure = .outOfMemory
-            return nil
-        }
-        guard let words = allocateNoScan(byteCount: StringObject.longTextOffset + byteCount, zeroed: false) else {
-            return nil
-        }
-        words[1] = 0
-        return words
-    }
-
-    private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
-        var offset = 0
-        while offset + 8 <= text.count {
-            if text.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return false }
-            offset += 8
-        }
-        while offset < text.count {
-            if text[offset] >= 0x80 { return false }
-            offset += 1
-        }
-        return true
     }
 
     // MARK: Functions
@@ -201,11 +100,34 @@ extension Machine {
         let capacity = ListObject.capacity(list)
         if count + extra <= capacity { return true }
         guard let buffer = makeBuffer(capacity: max(count + extra, capacity * 2, 4)) else { return false }
-        // Plain stores will do: the list's word shades the old buffer, and with it whatever that holds.
-        if count > 0 { (buffer + BufferObject.first).update(from: ListObject.elements(list), count: count) }
+        if count > 0, !copyWords(ListObject.elements(list), to: buffer, count: count) { return false }
         mutator.store(Value(buffer: buffer).bits, to: list + 1)
         return true
     }
+
+    /// Copies words into a new buffer, in pieces with a safepoint after each. Plain stores will do: the words stay where
+    /// they were until another object is told of the buffer, which shades the old one, and with it whatever that holds.
+    /// False: failed.
+    private func copyWords(_ source: UnsafeMutablePointer<UInt64>, to buffer: ObjectWords, count: Int) -> Bool {
+        let destination = buffer + BufferObject.first
+        if count <= Machine.wordsBetweenPolls {
+            destination.update(from: source, count: count)
+            return true
+        }
+        temporaries[Machine.growingPlace] = Value(buffer: buffer).bits
+        defer { temporaries[Machine.growingPlace] = 0 }
+        var done = 0
+        while done < count {
+            let piece = min(count - done, Machine.wordsBetweenPolls)
+            (destination + done).update(from: source + done, count: piece)
+            done += piece
+            guard worked(8 * piece) else { return false }
+        }
+        return true
+    }
+
+    /// Where a buffer is while a list or map grows into it, or a string while it is filled.
+    static var growingPlace: Int { 8 }
 
     /// Appends to a list that has room; false, and nothing done, when `words` is no such list.
     @inline(__always) func pushFast(_ value: UInt64, to words: ObjectWords) -> Bool {

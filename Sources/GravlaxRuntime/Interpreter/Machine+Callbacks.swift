@@ -47,9 +47,12 @@ extension Machine {
             fatalError("no frame stands at a safepoint")
         }
         isCallingBack = true
+        // The work of calls that the collector's doings bring about is none of the program's.
+        let work = workSincePoll
         let number = caller - state.pointee.stack.frames
         defer {
             isCallingBack = false
+            workSincePoll = work
             top = state.pointee.stack.frames + number
         }
         let trampoline = readyTrampoline(argumentCount: 1)
@@ -71,6 +74,7 @@ extension Machine {
             first.pointee.base[0] = function
             first.pointee.base[1] = argument
             limits.beginCallback()
+            workSincePoll = 0
             if !execute(first) { report(above: number + 2) }
             top = state.pointee.stack.frames + number
         }

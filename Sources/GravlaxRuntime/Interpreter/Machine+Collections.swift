@@ -45,11 +45,10 @@ extension Machine {
             base[i.a] = ListObject.elements(container.words)[index]
         case .longString, .shortString:
             if let range = key.object(.range) { return slice(frame, i, string: container.words, RangeObject.bounds(range)) }
-            let count = StringObject.scalarCount(container.words)
-            guard let index = checkedIndex(key, count: count, "String", "character") else { return false }
-            guard let character = character(at: scalarOffset(container.words, index), of: container.words) else {
-                return false
-            }
+            guard let count = scalarCount(container.words),
+                let index = checkedIndex(key, count: count, "String", "character"),
+                let offset = scalarOffset(container.words, index), let character = character(at: offset, of: container.words)
+            else { return false }
             base[i.a] = character.bits
         default:
             return fail("Only lists, maps and strings can be indexed.")
@@ -100,18 +99,6 @@ extension Machine {
             return nil
         }
         return Int(position)
-    }
-
-    func scalarOffset(_ string: ObjectWords, _ index: Int) -> Int {
-        if StringObject.isASCII(string) { return index }
-        let text = StringObject.bytes(string)
-        var offset = 0
-        var rest = index
-        while rest > 0 {
-            offset += scalarLength(text, at: offset)
-            rest -= 1
-        }
-        return offset
     }
 
     private func scalarLength(_ text: UnsafeRawBufferPointer, at offset: Int) -> Int {

@@ -98,9 +98,12 @@ extension Machine {
     private func getBuiltinProperty(
         _ frame: FramePointer, _ i: Operands, _ receiver: Value, _ symbol: Int32
     ) -> Bool {
-        if symbol == BuiltinTable.countSymbol, let count = count(of: receiver) {
-            frame.pointee.base[i.a] = Value(unchecked: Double(count)).bits
-            return true
+        if symbol == BuiltinTable.countSymbol {
+            if let count = count(of: receiver) {
+                frame.pointee.base[i.a] = Value(unchecked: Double(count)).bits
+                return true
+            }
+            if failure != nil { return false }
         }
         if let range = receiver.object(.range), let bound = rangeProperty(symbol, of: RangeObject.bounds(range)) {
             frame.pointee.base[i.a] = Value(number: bound).bits
@@ -131,10 +134,10 @@ extension Machine {
         fail("Module '\(path(ofModule: module.words))' has no member '\(symbols.name(symbol))'.")
     }
 
-    /// The property `count`; `nil` for values without one.
+    /// The property `count`; `nil` for values without one, and where counting failed.
     func count(of value: Value) -> Int? {
         switch value.kind {
-        case .longString, .shortString: StringObject.scalarCount(value.words)
+        case .longString, .shortString: scalarCount(value.words)
         case .list: ListObject.count(value.words)
         case .map: MapObject.count(value.words)
         case .weakMap: mutator.weakTableCount(WeakMapObject.table(value.words))

@@ -107,9 +107,14 @@ extension Machine {
         return true
     }
 
-    @inline(never) func printValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) {
+    @inline(never) func printValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
         enter(frame, pc)
-        write(Value(bits: frame.pointee.base[i.a])) { output.write($0) }
+        var byteCount = 0
+        write(Value(bits: frame.pointee.base[i.a]), while: { worked(16) }) {
+            output.write($0)
+            byteCount += $0.count
+        }
         output.endLine()
+        return failure == nil && worked(byteCount)
     }
 }

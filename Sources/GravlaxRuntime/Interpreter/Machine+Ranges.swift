@@ -60,15 +60,19 @@ extension Machine {
     }
 
     func slice(_ frame: FramePointer, _ i: Operands, string: ObjectWords, _ bounds: RangeBounds) -> Bool {
-        let count = StringObject.scalarCount(string)
-        guard let indexes = checkedIndexes(bounds, count: count, "String", "character") else { return false }
-        let start = scalarOffset(string, indexes.lowerBound)
-        let end = StringObject.isASCII(string) ? indexes.upperBound : scalarOffset(string, indexes.upperBound)
-        guard let slice = makeString(UnsafeRawBufferPointer(rebasing: StringObject.bytes(string)[start..<end])) else {
-            return false
-        }
+        guard let count = scalarCount(string), let indexes = checkedIndexes(bounds, count: count, "String", "character"),
+            let slice = makeSlice(ofString: string, indexes)
+        else { return false }
         frame.pointee.base[i.a] = slice.bits
         return true
+    }
+
+    /// The scalars at `indexes` of a string that a register holds. Polls.
+    func makeSlice(ofString string: ObjectWords, _ indexes: Range<Int>) -> Value? {
+        guard let start = scalarOffset(string, indexes.lowerBound), let end = scalarOffset(string, indexes.upperBound) else {
+            return nil
+        }
+        return makeString(UnsafeRawBufferPointer(rebasing: StringObject.bytes(string)[start..<end]))
     }
 
     /// A list of the elements at `indexes` of a list that a register holds. Polls.

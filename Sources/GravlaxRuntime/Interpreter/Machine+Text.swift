@@ -35,13 +35,15 @@ extension Machine {
             }
             return makeString(byteCount: byteCount) { put in
                 for (index, bits) in parts.enumerated() {
-                    if Arithmetic.isNumber(bits) {
-                        let text = number(index)
-                        put(UnsafeRawBufferPointer(rebasing: text[..<Int(text[piece - 1])]))
-                    } else {
-                        put(Machine.simpleText(Value(bits: bits)))
-                    }
+                    let text = number(index)
+                    guard
+                        put(
+                            Arithmetic.isNumber(bits)
+                                ? UnsafeRawBufferPointer(rebasing: text[..<Int(text[piece - 1])])
+                                : Machine.simpleText(Value(bits: bits)))
+                    else { return false }
                 }
+                return true
             }
         }
         guard let joined else { return false }

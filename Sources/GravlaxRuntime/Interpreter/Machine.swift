@@ -29,7 +29,7 @@ final class Machine: RootSource {
     var top: FramePointer?
     /// Objects that a slow path has made and not yet stored anywhere.
     let temporaries: UnsafeMutablePointer<UInt64>
-    static let temporaryCount = 8
+    static let temporaryCount = 9
     /// What calls of built-ins look at, by built-in.
     let builtins: UnsafeMutablePointer<BuiltinTable.Record>
     /// Slots beyond those of a program, for what runs inside it: globals do not move then. Memory that nothing touches.

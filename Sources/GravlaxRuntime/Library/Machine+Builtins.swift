@@ -137,6 +137,8 @@ extension Machine {
         if mutator.pollRequested {
             if limits.isRunning, !chargeWork(work) { return false }
             mutator.safepoint()
+            // They wait for the loop.
+            if mutator.hasDueCalls { mutator.state.requestPoll(.dueCalls) }
         }
         return true
     }

@@ -113,7 +113,7 @@ extension Machine {
             _ = fail("list.reduce expects an 'initial' value for a list without elements.")
             return nil
         case .sort: return argumentCount == 1 && window[1] != Value.nilBits ? .sortBy : nil
-        case .join: return hasPlainTexts(Value(bits: window[0]).words) ? nil : .joinTexts
+        case .join: return hasPlainTexts(Value(bits: window[0]).words) == false ? .joinTexts : nil
         default: return nil
         }
     }

@@ -1,5 +1,5 @@
 /// The text of values. Lists and maps are walked with a stack of their own, so that deep nesting needs no native stack;
-/// one that is inside itself prints as `[...]` or `{...}` there.
+/// one that is inside itself prints as `[...]` or `{...}` there, and so does one that is too deep.
 extension Machine {
     /// Emits the text of `value` in pieces, and stops between two elements once `goesOn` says no.
     func write(_ value: Value, while goesOn: () -> Bool = { true }, _ emit: (UnsafeRawBufferPointer) -> Void) {
@@ -18,15 +18,28 @@ extension Machine {
             }
         }
         // Measured first: lists that share elements have texts far longer than themselves, more than any memory.
-        let limit = min(heap.configuration.budget.map { Int(clamping: $0) } ?? .max, StringObject.maximumByteCount)
+        let limit = longestText
         var count = 0
-        write(value, while: { count <= limit }) { count += $0.count }
+        write(value, while: { count <= limit && worked(16) }) { count += $0.count }
+        if failure != nil { return nil }
         guard count <= limit else {
             failure = .outOfMemory
             return nil
         }
-        return makeString(byteCount: count) { put in write(value, put) }
+        return makeString(byteCount: count) { put in
+            var goesOn = true
+            write(value, while: { goesOn && worked(16) }) { goesOn = goesOn && put($0) }
+            return goesOn && failure == nil
+        }
     }
+
+    /// No text with more bytes can be made.
+    var longestText: Int {
+        min(heap.configuration.budget.map { Int(clamping: $0) } ?? .max, StringObject.maximumByteCount)
+    }
+
+    /// How many collections are shown inside one another: what is open lies outside of the heap.
+    private static var printingDepth: Int { 10_000 }
 
     /// A collection that is being written, and the position to go on from.
     private struct OpenCollection {
@@ -47,7 +60,7 @@ extension Machine {
         var inside: Set<ObjectWords> = []
         func begin(_ value: Value) {
             let isMap = value.kind == .map
-            guard inside.insert(value.words).inserted else { return put(isMap ? "{...}" : "[...]") }
+            guard open.count < Machine.printingDepth, inside.insert(value.words).inserted else { return put(isMap ? "{...}" : "[...]") }
             put(isMap ? "{" : "[")
             open.append(OpenCollection(words: value.words, isMap: isMap))
         }
@@ -143,24 +156,27 @@ extension Machine {
 
     /// A string inside a collection: in quotes, with the escapes that read back.
     private func writeQuoted(_ text: UnsafeRawBufferPointer, _ emit: (UnsafeRawBufferPointer) -> Void) {
-        var quoted: [UInt8] = [UInt8(ascii: "\"")]
-        quoted.reserveCapacity(text.count + 2)
-        for byte in text {
-            let escape: UInt8
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): escape = byte
-            case UInt8(ascii: "\n"): escape = UInt8(ascii: "n")
-            case UInt8(ascii: "\r"): escape = UInt8(ascii: "r")
-            case UInt8(ascii: "\t"): escape = UInt8(ascii: "t")
-            case 0: escape = UInt8(ascii: "0")
-            default:
-                quoted.append(byte)
-                continue
-            }
-            quoted.append(UInt8(ascii: "\\"))
-            quoted.append(escape)
+        func put(_ text: StaticString) {
+            emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         }
-        quoted.append(UInt8(ascii: "\""))
-        quoted.withUnsafeBytes(emit)
+        put("\"")
+        var start = 0
+        for index in text.indices {
+            let escape: StaticString
+            switch text[index] {
+            case UInt8(ascii: "\""): escape = "\\\""
+            case UInt8(ascii: "\\"): escape = "\\\\"
+            case UInt8(ascii: "\n"): escape = "\\n"
+            case UInt8(ascii: "\r"): escape = "\\r"
+            case UInt8(ascii: "\t"): escape = "\\t"
+            case 0: escape = "\\0"
+            default: continue
+            }
+            emit(UnsafeRawBufferPointer(rebasing: text[start..<index]))
+            put(escape)
+            start = index + 1
+        }
+        emit(UnsafeRawBufferPointer(rebasing: text[start...]))
+        put("\"")
     }
 }

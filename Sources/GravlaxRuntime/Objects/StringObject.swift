@@ -47,12 +47,41 @@ package enum StringObject {
         isShort(words) ? words[0] >> 16 & 0x8080_8080_8080 == 0 : words[0] & asciiFlag != 0
     }
 
-    /// The number of Unicode scalars: of bytes that do not continue a sequence.
-    package static func scalarCount(_ words: ObjectWords) -> Int {
-        if isASCII(words) { return byteCount(words) }
+    /// The number of Unicode scalars that begin in a text: of bytes that do not continue a sequence.
+    package static func scalarCount(_ text: UnsafeRawBufferPointer) -> Int {
         var count = 0
-        for byte in bytes(words) where byte & 0xC0 != 0x80 { count += 1 }
+        var offset = 0
+        while offset + 8 <= text.count {
+            count += beginnings(text.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            offset += 8
+        }
+        while offset < text.count {
+            if text[offset] & 0xC0 != 0x80 { count += 1 }
+            offset += 1
+        }
         return count
+    }
+
+    /// Where the scalar with a number from 0 begins, which is in the text.
+    package static func scalarOffset(_ text: UnsafeRawBufferPointer, _ index: Int) -> Int {
+        var offset = 0
+        var rest = index
+        while offset + 8 <= text.count {
+            let count = beginnings(text.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            if count > rest { break }
+            rest -= count
+            offset += 8
+        }
+        while text[offset] & 0xC0 == 0x80 || rest > 0 {
+            if text[offset] & 0xC0 != 0x80 { rest -= 1 }
+            offset += 1
+        }
+        return offset
+    }
+
+    /// How many of eight bytes begin a scalar: all but those whose highest two bits are 10.
+    @inline(__always) private static func beginnings(_ word: UInt64) -> Int {
+        ((~word >> 7 | word >> 6) & 0x0101_0101_0101_0101).nonzeroBitCount
     }
 
     /// The hash, computed once for a long string. Two tasks may both compute it: they store the same word.

@@ -1,12 +1,13 @@
 /// Joining the texts of a list's elements.
 extension Machine {
-    /// Whether the text of each element can be had without calling scripts.
-    func hasPlainTexts(_ list: ObjectWords) -> Bool {
+    /// Whether the text of each element can be had without calling scripts; `nil`: failed.
+    func hasPlainTexts(_ list: ObjectWords) -> Bool? {
         for index in 0..<ListObject.count(list) {
             switch Value(bits: ListObject.elements(list)[index]).kind {
             case nil, .longString, .shortString: break
             default: return false
             }
+            guard worked(8) else { return nil }
         }
         return true
     }
@@ -27,9 +28,12 @@ extension Machine {
         }
         return makeString(byteCount: byteCount) { put in
             for index in 0..<count {
-                if index > 0, !separator.isNil { put(StringObject.bytes(separator.words)) }
-                writeSimple(Value(bits: ListObject.elements(list)[index]), put)
+                if index > 0, !separator.isNil, !put(StringObject.bytes(separator.words)) { return false }
+                var goesOn = true
+                writeSimple(Value(bits: ListObject.elements(list)[index])) { goesOn = put($0) }
+                guard goesOn, worked(8) else { return false }
             }
+            return true
         }
     }
 

@@ -60,7 +60,15 @@ extension Machine {
         guard let index = position(key, limit: count + 1, count: count) else { return nil }
         guard push(value.bits, to: list) else { return nil }
         let elements = ListObject.elements(list)
-        mutator.bulkStore(from: elements + index, to: elements + index + 1, count: count - index)
+        // From the end on, so that each element is in the list all the while.
+        var rest = count - index
+        while rest > 0 {
+            let piece = min(rest, Machine.wordsBetweenPolls)
+            rest -= piece
+            let source = elements + (index + rest)
+            mutator.bulkStore(from: source, to: source + 1, count: piece)
+            guard worked(8 * piece) else { return nil }
+        }
         mutator.store(value.bits, to: elements + index)
         return .nil
     }
@@ -70,7 +78,15 @@ extension Machine {
         guard let index = position(key, limit: count, count: count) else { return nil }
         let elements = ListObject.elements(list)
         let removed = Value(bits: elements[index])
-        mutator.bulkStore(from: elements + index + 1, to: elements + index, count: count - index - 1)
+        temporaries[1] = removed.bits
+        defer { temporaries[1] = 0 }
+        var place = index
+        while place < count - 1 {
+            let piece = min(count - 1 - place, Machine.wordsBetweenPolls)
+            mutator.bulkStore(from: elements + place + 1, to: elements + place, count: piece)
+            place += piece
+            guard worked(8 * piece) else { return nil }
+        }
         mutator.store(Value.nilBits, to: elements + count - 1)
         ListObject.setCount(count - 1, list)
         return removed
@@ -106,6 +122,7 @@ extension Machine {
 
     /// The first position from `start` on whose element equals `value`, or -1; `nil`: failed.
     func position(of value: Value, in list: ObjectWords, from start: Int) -> Int? {
+        if value.kind == .longString { return position(ofText: value, in: list, from: start) }
         var index = start
         while index < ListObject.count(list) {
             let end = min(ListObject.count(list), index + Machine.wordsBetweenPolls)
@@ -115,6 +132,20 @@ extension Machine {
                 index += 1
             }
             guard worked(1 << 16) else { return nil }
+        }
+        return -1
+    }
+
+    /// The same for a long string: comparing two of the same length may be much work.
+    private func position(ofText value: Value, in list: ObjectWords, from start: Int) -> Int? {
+        for index in start..<max(start, ListObject.count(list)) {
+            let element = Value(bits: ListObject.elements(list)[index])
+            let isAlike = element.kind == .longString && element.words[0] == value.words[0]
+            if isAlike {
+                guard let areEqual = textsAreEqual(element.words, value.words) else { return nil }
+                if areEqual { return index }
+            }
+            guard worked(8) else { return nil }
         }
         return -1
     }

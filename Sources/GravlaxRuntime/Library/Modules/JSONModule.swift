@@ -33,19 +33,16 @@ extension Machine {
         // Measured first: lists that share elements have texts far longer than themselves.
         let error = writeJSON(value, indent: indent) { piece in
             byteCount += piece.count
-            return byteCount <= StringObject.maximumByteCount && worked(piece.count)
+            return byteCount <= longestText && worked(piece.count)
         }
-        if let error { return failed(error) }
         if failure != nil { return nil }
-        guard byteCount <= StringObject.maximumByteCount else {
+        if let error { return failed(error) }
+        guard byteCount <= longestText else {
             failure = .outOfMemory
             return nil
         }
         return makeString(byteCount: byteCount) { put in
-            _ = writeJSON(value, indent: indent) { piece in
-                put(piece)
-                return true
-            }
+            writeJSON(value, indent: indent, put) == nil && failure == nil
         }
     }
 
@@ -55,7 +52,7 @@ extension Machine {
         var inside: Set<ObjectWords> = []
         var goesOn = true
         func put(_ text: StaticString) {
-            goesOn = emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)) && goesOn
+            goesOn = goesOn && emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         }
         func breakLine() {
             guard let indent else { return }
@@ -74,10 +71,10 @@ extension Machine {
                 put(isMap ? "{" : "[")
                 open.append(OpenJSON(words: value.words, isMap: isMap))
             case .longString, .shortString:
-                writeJSONString(StringObject.bytes(value.words)) { goesOn = emit($0) && goesOn }
+                goesOn = goesOn && writeJSONString(StringObject.bytes(value.words), emit)
             case nil where value.isNumber:
                 guard value.number.isFinite else { return "json.stringify can't write \(NumberFormatting.text(value.number))." }
-                NumberFormatting.format(value.number) { goesOn = emit($0) && goesOn }
+                NumberFormatting.format(value.number) { goesOn = goesOn && emit($0) }
             case nil:
                 put(value.isNil ? "null" : value.isTruthy ? "true" : "false")
             default:
@@ -101,7 +98,7 @@ extension Machine {
                 guard StringObject.isString(key) else {
                     return "json.stringify expects strings as keys of maps, not \(kindName(key))."
                 }
-                writeJSONString(StringObject.bytes(key.words)) { goesOn = emit($0) && goesOn }
+                goesOn = goesOn && writeJSONString(StringObject.bytes(key.words), emit)
                 put(indent == nil ? ":" : ": ")
             }
             if let error = begin(element) { return error }
@@ -123,28 +120,35 @@ extension Machine {
         return (nil, Value(bits: ListObject.elements(open.words)[open.position - 1]))
     }
 
-    private func writeJSONString(_ text: UnsafeRawBufferPointer, _ emit: (UnsafeRawBufferPointer) -> Void) {
-        func put(_ text: StaticString) {
+    /// Emits pieces of 64 KiB at most. False: the last was refused.
+    private func writeJSONString(_ text: UnsafeRawBufferPointer, _ emit: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        func put(_ text: StaticString) -> Bool {
             emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         }
-        put("\"")
+        guard put("\"") else { return false }
         var start = 0
-        for (index, byte) in text.enumerated() where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            emit(UnsafeRawBufferPointer(rebasing: text[start..<index]))
+        for index in text.indices {
+            let byte = text[index]
+            let isPlain = byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+            if isPlain, index - start < Machine.bytesBetweenPolls { continue }
+            guard emit(UnsafeRawBufferPointer(rebasing: text[start..<index])) else { return false }
+            start = index
+            if isPlain { continue }
             start = index + 1
+            let isWritten: Bool
             switch byte {
-            case UInt8(ascii: "\""): put("\\\"")
-            case UInt8(ascii: "\\"): put("\\\\")
-            case UInt8(ascii: "\n"): put("\\n")
-            case UInt8(ascii: "\r"): put("\\r")
-            case UInt8(ascii: "\t"): put("\\t")
+            case UInt8(ascii: "\""): isWritten = put("\\\"")
+            case UInt8(ascii: "\\"): isWritten = put("\\\\")
+            case UInt8(ascii: "\n"): isWritten = put("\\n")
+            case UInt8(ascii: "\r"): isWritten = put("\\r")
+            case UInt8(ascii: "\t"): isWritten = put("\\t")
             default:
                 let digits = Array("0123456789abcdef".utf8)
                 let escape = Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-                escape.withUnsafeBytes(emit)
+                isWritten = escape.withUnsafeBytes(emit)
             }
+            guard isWritten else { return false }
         }
-        emit(UnsafeRawBufferPointer(rebasing: text[start...]))
-        put("\"")
+        return emit(UnsafeRawBufferPointer(rebasing: text[start...])) && put("\"")
     }
 }

@@ -12,10 +12,10 @@ extension Machine {
             temporaries[Machine.stackPlace] = 0
             temporaries[Machine.valuePlace] = 0
         }
-        var reader = JSONReader(text: StringObject.bytes(text.words))
+        var reader = JSONReader(text: StringObject.bytes(text.words), machine: self)
         while true {
             // A value begins here.
-            reader.skipSpace()
+            guard reader.skipSpace() else { return nil }
             guard var isOpen = beginJSONValue(&reader, stack.words) else { return explainJSON(reader) }
             // What it ends, and what goes on after it.
             while true {
@@ -26,7 +26,7 @@ extension Machine {
                 } else {
                     let count = ListObject.count(stack.words)
                     if count == 0 {
-                        reader.skipSpace()
+                        guard reader.skipSpace() else { return nil }
                         if reader.isAtEnd { return Value(bits: temporaries[Machine.valuePlace]) }
                         reader.fail("Expect the end of the text")
                         return explainJSON(reader)
@@ -40,8 +40,7 @@ extension Machine {
 
     /// The error that the reader found, or the failure that is set.
     private func explainJSON(_ reader: JSONReader) -> Value? {
-        guard failure == nil, let error = reader.error else { return nil }
-        let place = reader.place
+        guard failure == nil, let error = reader.error, let place = reader.place else { return nil }
         return failed("json.parse: \(error) (line \(place.line), column \(place.column)).")
     }
 
@@ -83,7 +82,7 @@ extension Machine {
 
     /// After an opening bracket: true when an element's value begins, false when the collection is over.
     private func firstInJSON(_ reader: inout JSONReader, _ stack: ObjectWords) -> Bool? {
-        reader.skipSpace()
+        guard reader.skipSpace() else { return nil }
         let top = ListObject.elements(stack) + (ListObject.count(stack) - 2)
         let isMap = Value(bits: top[0]).kind == .map
         if reader.byte == UInt8(ascii: isMap ? "}" : "]") { return endJSON(&reader, stack) }
@@ -99,10 +98,10 @@ extension Machine {
         guard isMap ? setMapValue(collection.words, Value(bits: top[1]), value) : push(value.bits, to: collection.words) else {
             return nil
         }
-        reader.skipSpace()
+        guard reader.skipSpace() else { return nil }
         if reader.byte == UInt8(ascii: ",") {
             reader.position += 1
-            reader.skipSpace()
+            guard reader.skipSpace() else { return nil }
             return isMap ? readJSONKey(&reader, stack) : true
         }
         if reader.byte == UInt8(ascii: isMap ? "}" : "]") { return endJSON(&reader, stack) }
@@ -124,8 +123,7 @@ extension Machine {
             reader.fail("Expect a string as key")
             return nil
         }
-        guard readJSONString(&reader) else { return nil }
-        reader.skipSpace()
+        guard readJSONString(&reader), reader.skipSpace() else { return nil }
         guard reader.byte == UInt8(ascii: ":") else {
             reader.fail("Expect ':' after a key")
             return nil
@@ -136,135 +134,13 @@ extension Machine {
     }
 
     private func readJSONString(_ reader: inout JSONReader) -> Bool {
-        let start = reader.position
-        var byteCount = 0
-        guard reader.string({ byteCount += $0.count }) else { return false }
-        let end = reader.position
-        guard worked(end - start) else { return false }
         var again = reader
-        again.position = start
-        return keep(makeString(byteCount: byteCount) { put in _ = again.string(put) })
+        var byteCount = 0
+        let isMeasured = reader.string { piece in
+            byteCount += piece.count
+            return worked(piece.count)
+        }
+        return isMeasured && keep(makeString(byteCount: byteCount) { put in again.string(put) })
     }
 }
 
-/// Reads the tokens of a JSON text.
-struct JSONReader {
-    let text: UnsafeRawBufferPointer
-    var position = 0
-    private(set) var error: String?
-
-    init(text: UnsafeRawBufferPointer) { self.text = text }
-
-    var isAtEnd: Bool { position >= text.count }
-    /// 0 at the end.
-    var byte: UInt8 { position < text.count ? text[position] : 0 }
-
-    mutating func fail(_ message: String) { error = message }
-
-    /// Line and column of the position, from 1; columns count scalars.
-    var place: (line: Int, column: Int) {
-        var (line, column) = (1, 1)
-        for byte in text[..<min(position, text.count)] {
-            if byte == UInt8(ascii: "\n") {
-                line += 1
-                column = 1
-            } else if byte & 0xC0 != 0x80 {
-                column += 1
-            }
-        }
-        return (line, column)
-    }
-
-    mutating func skipSpace() {
-        while byte == 32 || byte == 10 || byte == 13 || byte == 9 { position += 1 }
-    }
-
-    mutating func take(_ word: String) -> Bool {
-        guard text[position...].starts(with: word.utf8) else { return false }
-        position += word.utf8.count
-        return true
-    }
-
-    mutating func number() -> Double? {
-        let start = position
-        if byte == UInt8(ascii: "-") { position += 1 }
-        let length = NumberReading.decimalLength(text, from: position)
-        let hasLeadingZero = byte == UInt8(ascii: "0") && length > 1 && text[position + 1] &- UInt8(ascii: "0") < 10
-        guard length > 0, !hasLeadingZero else {
-            fail(hasLeadingZero ? "A number can't begin with 0" : "Expect digits")
-            return nil
-        }
-        position += length
-        return Double(String(decoding: text[start..<position], as: UTF8.self))
-    }
-
-    /// Reads a string, and emits what it stands for in pieces. False: the error is set.
-    mutating func string(_ emit: (UnsafeRawBufferPointer) -> Void) -> Bool {
-        position += 1
-        var start = position
-        while true {
-            if isAtEnd {
-                fail("A string has no end")
-                return false
-            }
-            if byte < 0x20 {
-                fail("Expect an escape for a control character")
-                return false
-            }
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                if start < position { emit(UnsafeRawBufferPointer(rebasing: text[start..<position])) }
-                position += 1
-                if text[position - 1] == UInt8(ascii: "\"") { return true }
-                guard escape(emit) else { return false }
-                start = position
-            } else {
-                position += 1
-            }
-        }
-    }
-
-    private mutating func escape(_ emit: (UnsafeRawBufferPointer) -> Void) -> Bool {
-        let simple: [UInt8: UInt8] = [
-            UInt8(ascii: "n"): 10, UInt8(ascii: "r"): 13, UInt8(ascii: "t"): 9, UInt8(ascii: "b"): 8,
-            UInt8(ascii: "f"): 12, UInt8(ascii: "/"): 47, UInt8(ascii: "\\"): 92, UInt8(ascii: "\""): 34,
-        ]
-        if let meant = simple[byte] {
-            position += 1
-            withUnsafeBytes(of: meant, emit)
-            return true
-        }
-        guard byte == UInt8(ascii: "u"), var value = hexadecimal() else {
-            fail("Expect an escape that JSON has")
-            return false
-        }
-        if value >= 0xD800, value < 0xDC00, byte == UInt8(ascii: "\\"), position + 1 < text.count,
-            text[position + 1] == UInt8(ascii: "u")
-        {
-            position += 1
-            guard let low = hexadecimal(), low >= 0xDC00, low < 0xE000 else {
-                fail("Expect the second half of a surrogate pair")
-                return false
-            }
-            value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
-        }
-        guard let scalar = Unicode.Scalar(value) else {
-            fail("A surrogate stands alone")
-            return false
-        }
-        var character = String(Character(scalar))
-        character.withUTF8 { emit(UnsafeRawBufferPointer($0)) }
-        return true
-    }
-
-    /// `uXXXX`, at the `u`.
-    private mutating func hexadecimal() -> UInt32? {
-        guard position + 5 <= text.count else { return nil }
-        var value: UInt32 = 0
-        for byte in text[position + 1..<position + 5] {
-            guard let digit = NumberReading.hexadecimalDigit(byte) else { return nil }
-            value = value << 4 | digit
-        }
-        position += 5
-        return value
-    }
-}

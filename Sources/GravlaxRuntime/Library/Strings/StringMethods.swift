@@ -13,18 +13,21 @@ extension Machine {
         case .containsText:
             return offset(of: StringObject.bytes(argument.words), in: StringObject.bytes(string), from: 0).map { Value($0 >= 0) }
         case .startsWith:
-            return Value(StringObject.bytes(string).starts(with: StringObject.bytes(argument.words)))
+            let (text, start) = (StringObject.bytes(string), StringObject.bytes(argument.words))
+            guard text.count >= start.count else { return Value(false) }
+            return bytesAreEqual(UnsafeRawBufferPointer(rebasing: text.prefix(start.count)), start).map { Value($0) }
         case .endsWith:
             let (text, end) = (StringObject.bytes(string), StringObject.bytes(argument.words))
-            return Value(text.count >= end.count && text.suffix(end.count).elementsEqual(end))
+            guard text.count >= end.count else { return Value(false) }
+            return bytesAreEqual(UnsafeRawBufferPointer(rebasing: text.suffix(end.count)), end).map { Value($0) }
         case .split:
             return split(string, by: argument.words)
         case .trim:
             return trim(receiver)
         case .upper:
-            return convert(receiver) { $0.properties.uppercaseMapping }
+            return convert(receiver, isUpper: true)
         case .lower:
-            return convert(receiver) { $0.properties.lowercaseMapping }
+            return convert(receiver, isUpper: false)
         case .replace:
             return replace(argument.words, with: Value(bits: window[2]).words, in: receiver)
         case .repeat:
@@ -40,27 +43,26 @@ extension Machine {
 
     private func slice(_ receiver: Value, from start: Value, to end: Value) -> Value? {
         let string = receiver.words
-        let count = StringObject.scalarCount(string)
-        guard let indexes = checkedIndexes(start, end, count: count, "String", "character") else { return nil }
-        if indexes.count == count { return receiver }
-        let first = scalarOffset(string, indexes.lowerBound)
-        let last = indexes.upperBound == count ? StringObject.byteCount(string) : scalarOffset(string, indexes.upperBound)
-        return makeString(UnsafeRawBufferPointer(rebasing: StringObject.bytes(string)[first..<last]))
+        guard let count = scalarCount(string), let indexes = checkedIndexes(start, end, count: count, "String", "character")
+        else { return nil }
+        return indexes.count == count ? receiver : makeSlice(ofString: string, indexes)
     }
 
     private func find(_ text: ObjectWords, in string: ObjectWords, from start: Value) -> Value? {
         var first = 0
         if !start.isNil {
-            let count = StringObject.scalarCount(string)
-            guard let index = checkedIndex(start, count: count, includingEnd: true, "String", "character") else { return nil }
-            first = scalarOffset(string, index)
+            guard let count = scalarCount(string),
+                let index = checkedIndex(start, count: count, includingEnd: true, "String", "character"),
+                let offset = scalarOffset(string, index)
+            else { return nil }
+            first = offset
         }
         guard let offset = offset(of: StringObject.bytes(text), in: StringObject.bytes(string), from: first) else { return nil }
         if offset < 0 { return .nil }
         if StringObject.isASCII(string) { return Value(unchecked: Double(offset)) }
-        var index = 0
-        for byte in StringObject.bytes(string)[..<offset] where byte & 0xC0 != 0x80 { index += 1 }
-        return Value(unchecked: Double(index))
+        return scalarCount(UnsafeRawBufferPointer(rebasing: StringObject.bytes(string)[..<offset])).map {
+            Value(unchecked: Double($0))
+        }
     }
 
     private func repeated(_ receiver: Value, _ number: Double) -> Value? {
@@ -73,14 +75,11 @@ extension Machine {
             failure = .outOfMemory
             return nil
         }
-        let times = Int(number)
-        return makeString(byteCount: times * count) { put in
-            for _ in 0..<times { put(StringObject.bytes(receiver.words)) }
-        }
+        return number == 0 ? makeString("") : makeRepeated(receiver.words, times: Int(number))
     }
 
     private func codePoints(_ string: ObjectWords) -> Value? {
-        guard let list = makeList(capacity: StringObject.scalarCount(string)) else { return nil }
+        guard let count = scalarCount(string), let list = makeList(capacity: count) else { return nil }
         temporaries[1] = list.bits
         defer { temporaries[1] = 0 }
         var offset = 0

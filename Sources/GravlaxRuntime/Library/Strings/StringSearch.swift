@@ -1,12 +1,33 @@
 import CGravlaxShims
+import Glibc
 import GravlaxHeap
 
 /// Searching, splitting and replacing. In linear time: the C library's search takes no longer than text and pattern are.
 extension Machine {
+    /// Whether two texts that strings in registers hold are equal; `nil`: failed.
+    func textsAreEqual(_ left: ObjectWords, _ right: ObjectWords) -> Bool? {
+        let (left, right) = (StringObject.bytes(left), StringObject.bytes(right))
+        return left.count == right.count ? bytesAreEqual(left, right) : false
+    }
+
+    /// The same for two pieces with as many bytes.
+    func bytesAreEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool? {
+        guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+        var offset = 0
+        while offset < left.count {
+            let count = min(left.count - offset, Machine.bytesBetweenPolls)
+            if memcmp(first + offset, second + offset, count) != 0 { return false }
+            offset += count
+            guard worked(count) else { return nil }
+        }
+        return true
+    }
+
     /// The first byte from `start` on where `pattern` begins in `text`, or -1; `nil`: failed. Polls; both texts lie in strings
     /// that registers hold.
     func offset(of pattern: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
         if pattern.isEmpty { return start }
+        if pattern.count > Machine.patternLimit { return offset(ofLong: pattern, in: text, from: start) }
         // Pieces overlap by what a match may reach into the next. Longer ones for long patterns keep the whole linear.
         let piece = max(1 << 16, pattern.count)
         var position = start
@@ -23,6 +44,33 @@ extension Machine {
             position += piece
         }
         return -1
+    }
+
+    /// Patterns that the C library may search for: it takes so long for some of this many bytes that no more is to be done
+    /// without a poll.
+    private static var patternLimit: Int { 1 << 20 }
+
+    /// For long patterns: by Rabin and Karp, comparing where the hash of as many bytes is the pattern's. Linear, too, but where
+    /// somebody looked for texts with equal hashes.
+    private func offset(
+        ofLong pattern: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, from start: Int
+    ) -> Int? {
+        guard text.count - start >= pattern.count else { return -1 }
+        guard let wanted = RollingHash(pattern, self),
+            var hash = RollingHash(UnsafeRawBufferPointer(rebasing: text[start..<start + pattern.count]), self)
+        else { return nil }
+        var position = start
+        while true {
+            if hash.value == wanted.value {
+                let place = UnsafeRawBufferPointer(rebasing: text[position..<position + pattern.count])
+                guard let areEqual = bytesAreEqual(place, pattern) else { return nil }
+                if areEqual { return position }
+            }
+            guard position + pattern.count < text.count else { return -1 }
+            hash.advance(from: text[position], to: text[position + pattern.count])
+            position += 1
+            guard worked(8) else { return nil }
+        }
     }
 
     /// Calls `body` with the offset of each place, none overlapping the one before, where `pattern` is in `text`. False: failed.
@@ -50,7 +98,7 @@ extension Machine {
         func add(_ range: Range<Int>) -> Bool {
             guard let part = makeString(UnsafeRawBufferPointer(rebasing: text[range])) else { return false }
             temporaries[2] = part.bits
-            return push(part.bits, to: list.words) && worked(16 + range.count)
+            return push(part.bits, to: list.words) && worked(16)
         }
         if pattern.isEmpty {
             var offset = 0
@@ -91,17 +139,11 @@ extension Machine {
         }
         return makeString(byteCount: byteCount) { put in
             var start = 0
-            // Without polls: a new string has no root before it is whole.
-            while let found = gravlax_find_bytes(
-                text.baseAddress.unsafelyUnwrapped + start, UInt(text.count - start),
-                pattern.baseAddress.unsafelyUnwrapped, UInt(pattern.count))
-            {
-                let offset = UnsafeRawPointer(found) - text.baseAddress.unsafelyUnwrapped
-                put(UnsafeRawBufferPointer(rebasing: text[start..<offset]))
-                put(replacement)
-                start = offset + pattern.count
+            let isDone = forEachMatch(of: pattern, in: text) { offset in
+                defer { start = offset + pattern.count }
+                return put(UnsafeRawBufferPointer(rebasing: text[start..<offset])) && put(replacement)
             }
-            put(UnsafeRawBufferPointer(rebasing: text[start...]))
+            return isDone && put(UnsafeRawBufferPointer(rebasing: text[start...]))
         }
     }
 }
