@@ -39,7 +39,7 @@ extension Machine {
     }
 
     /// How many collections are shown inside one another: what is open lies outside of the heap.
-    private static var printingDepth: Int { 10_000 }
+    private static var printingDepth: Int { 100_000 }
 
     /// A collection that is being written, and the position to go on from.
     private struct OpenCollection {
