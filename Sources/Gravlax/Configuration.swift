@@ -23,6 +23,9 @@ public struct Configuration: Sendable {
     public var fuel: Int?
     /// How long each run or call of the host's may take. Nil: no limit, and no cost.
     public var timeLimit: Duration?
+    /// How many calls of scripts there may be inside one another. Nil: 200,000. What they hold counts for the heap's budget,
+    /// too. A function that the collector calls, when a script is deeper than three quarters of that, waits until it is not.
+    public var depth: Int?
     /// Hands over what is printed at the end of each line, not only when there is much of it or the run is over.
     public var flushesLines: Bool
     /// Where scripts' imports of files come from; nil: they can import only what comes with the language.
@@ -33,12 +36,14 @@ public struct Configuration: Sendable {
     public var heap: HeapConfiguration
 
     public init(
-        heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, flushesLines: Bool = false,
+        heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, depth: Int? = nil,
+        flushesLines: Bool = false,
         moduleLoader: (any ModuleLoader & Sendable)? = nil, grantsFiles: Bool = false, heap: HeapConfiguration = HeapConfiguration()
     ) {
         self.heapBudget = heapBudget
         self.fuel = fuel
         self.timeLimit = timeLimit
+        self.depth = depth
         self.flushesLines = flushesLines
         self.moduleLoader = moduleLoader
         self.grantsFiles = grantsFiles

@@ -31,7 +31,9 @@ public final class Interpreter: Sendable {
         var heap = configuration.heap
         if let budget = configuration.heapBudget { heap.budget = budget.bytes }
         do {
-            core = try GravlaxRuntime.Interpreter(configuration: heap, flushesLines: configuration.flushesLines) {
+            core = try GravlaxRuntime.Interpreter(
+                configuration: heap, depth: configuration.depth, flushesLines: configuration.flushesLines
+            ) {
                 output(String(decoding: $0, as: UTF8.self))
             }
         } catch {
@@ -69,15 +71,19 @@ public final class Interpreter: Sendable {
     }
 
     private func start(_ source: String, name: String, isExpression: Bool) throws -> Value {
+        let program = try compile(source, name: name, isExpression: isExpression)
+        return try rethrowing { () throws(RuntimeError) in Value(try core.start(program)) }
+    }
+
+    /// A program for this interpreter, as its globals are now.
+    func compile(_ source: String, name: String, isExpression: Bool) throws(CompileError) -> Program {
         var linker = Linker(
             moduleLoader, globalNames: core.globalNames, options: CompilerOptions(isInteractive: isExpression))
-        let program: Program
-        do {
-            program = try linker.compile(source: Array(source.utf8), name: name)
+        do throws(Linker.Failure) {
+            return try linker.compile(source: Array(source.utf8), name: name)
         } catch {
             throw CompileError(error)
         }
-        return try rethrowing { () throws(RuntimeError) in Value(try core.start(program)) }
     }
 
     // MARK: Globals
@@ -120,7 +126,7 @@ public final class Interpreter: Sendable {
 }
 
 /// Nothing can be imported but what comes with the language.
-private struct NoModules: ModuleLoader {
+struct NoModules: ModuleLoader {
     func resolve(_ path: String, from importer: String) -> String { path }
 
     func load(_ name: String) throws(ModuleUnavailable) -> [UInt8] {

@@ -108,7 +108,7 @@ struct CollectorTests {
         let interpreter = try Interpreter()
         let events = interpreter.events()
         try await Task.detached {
-            while interpreter.statistics().cycles < 3 { try interpreter.run(CollectorTests.garbage) }
+            while interpreter.statistics().cycles < 3 { try await interpreter.run(CollectorTests.garbage) }
         }.value
         var numbers: [Int] = []
         for await event in events {

@@ -66,7 +66,7 @@ struct ValueTests {
         await withTaskGroup(of: Void.self) { group in
             for value in values { group.addTask { _ = value } }
         }
-        let one: Int = try interpreter.evaluate("1")
+        let one: Int = try await interpreter.evaluate("1")
         #expect(one == 1)
     }
 

@@ -17,7 +17,12 @@ extension Value {
 
 extension Value: ScriptConvertible {
     public init(_ value: Value) { self = value }
-    public func value(in interpreter: Interpreter) -> Value { self }
+
+    /// - Throws: `ScriptError` when it is an object of another interpreter: those share nothing.
+    public func value(in interpreter: Interpreter) throws -> Value {
+        guard let handle = host.handle, handle.interpreter !== interpreter.core else { return self }
+        throw ScriptError("A value of one interpreter can't be given to another.")
+    }
 }
 
 extension Bool: ScriptConvertible {

@@ -26,7 +26,8 @@ public struct Value: Sendable, CustomStringConvertible {
         return core.description(host)
     }
 
-    private func interpreter() throws -> Interpreter {
+    /// Whose value it is.
+    func interpreter() throws -> Interpreter {
         if let interpreter = host.handle?.interpreter?.host as? Interpreter { return interpreter }
         throw ScriptError(
             host.handle == nil ? "A \(self) has no members and can't be called." : "The value's interpreter is gone.")
@@ -75,12 +76,17 @@ public struct Value: Sendable, CustomStringConvertible {
     @discardableResult
     public func call(_ method: String, _ arguments: any ScriptConvertible...) throws -> Value {
         let interpreter = try interpreter()
-        try Value.check(method)
+        let text = try Value.callText(method, argumentCount: arguments.count)
         let values = try arguments.map { try $0.value(in: interpreter).host }
-        let names = values.indices.map { "a\($0)" }
-        let parameters = (["object"] + names).joined(separator: ", ")
-        let text = "(fun (\(parameters)) => object.\(method)(\(names.joined(separator: ", "))))"
         return try rethrowing { () throws(RuntimeError) in Value(try interpreter.core.perform(text, [host] + values)) }
+    }
+
+    /// The text of a function that calls a method of its first argument.
+    static func callText(_ method: String, argumentCount: Int) throws -> String {
+        try check(method)
+        let names = (0..<argumentCount).map { "a\($0)" }
+        let parameters = (["object"] + names).joined(separator: ", ")
+        return "(fun (\(parameters)) => object.\(method)(\(names.joined(separator: ", "))))"
     }
 
     /// Only a name may become part of a script's text.

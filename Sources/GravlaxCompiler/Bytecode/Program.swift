@@ -118,6 +118,21 @@ package final class FunctionPrototype: Sendable {
     package var positionalCount: Int { arity - (hasRest ? 1 : 0) }
 
     package var siteCount: Int { siteSymbols.count }
+
+    /// The code for an interpreter whose globals are elsewhere.
+    ///
+    /// - Parameter slots: where, for each global slot of the program.
+    package func code(globalSlots slots: [Int]) -> [UInt64] {
+        code.map { word in
+            let instruction = Instruction(word: word)
+            switch instruction.opcode {
+            case .getglobal, .setglobal, .defglobal:
+                return Instruction(instruction.opcode, a: instruction.a, bx: slots[instruction.bx]).word
+            default:
+                return word
+            }
+        }
+    }
 }
 
 /// Where an error in a range of instructions, or in what they call, goes on.

@@ -3,12 +3,7 @@ import GravlaxHeap
 
 /// What the embedding API needs of an interpreter: values by handles, globals, calls, limits.
 extension Interpreter {
-    private func outOfMemory() -> RuntimeError {
-        defer { machine.failure = nil }
-        // A limit may be noticed while a value is made for a host function.
-        if case .limit(let kind) = machine.failure { return RuntimeError(message: kind.text, kind: kind) }
-        return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
-    }
+    private func outOfMemory() -> RuntimeError { machine.outOfMemory() }
 
     // MARK: Making values
 
@@ -135,7 +130,7 @@ extension Interpreter {
         _ name: String, parameterCount: Int?, _ body: @escaping ([HostValue]) throws -> HostValue
     ) throws(RuntimeError) -> HostValue {
         try inside { () throws(RuntimeError) in
-            let function = HostFunction(name: name, parameterCount: parameterCount, body: body)
+            let function = HostFunction(name: name, parameterCount: parameterCount, body: .synchronous(body))
             guard let value = machine.makeHostFunction(function) else { throw outOfMemory() }
             return machine.hold(value)
         }
@@ -158,20 +153,23 @@ extension Interpreter {
     /// Calls the function that `text` denotes, an expression of the language, which has no effect of its own: so a host
     /// reads a property just as scripts do.
     package func perform(_ text: String, _ arguments: [HostValue]) throws(RuntimeError) -> HostValue {
-        try running { () throws(RuntimeError) in
-            if let known = accessors[text] { return try call(known, arguments) }
-            let program: Program
-            do throws(CompileErrors) {
-                program = try Compiler.compile(
-                    source: Array(text.utf8), name: "the host", globalNames: machine.globalNames,
-                    options: CompilerOptions(isInteractive: true))
-            } catch {
-                throw RuntimeError(message: error.diagnostics.first?.message ?? "")
-            }
-            let function = machine.hold(try machine.run(program, isHidden: true))
-            accessors[text] = function
-            return try call(function, arguments)
+        try running { () throws(RuntimeError) in try call(try accessor(text), arguments) }
+    }
+
+    /// The function that `text` denotes. Inside a run.
+    func accessor(_ text: String) throws(RuntimeError) -> HostValue {
+        if let known = accessors[text] { return known }
+        let program: Program
+        do throws(CompileErrors) {
+            program = try Compiler.compile(
+                source: Array(text.utf8), name: "the host", globalNames: machine.globalNames,
+                options: CompilerOptions(isInteractive: true))
+        } catch {
+            throw RuntimeError(message: error.diagnostics.first?.message ?? "")
         }
+        let function = machine.hold(try machine.run(program, isHidden: true))
+        accessors[text] = function
+        return function
     }
 
     // MARK: Limits

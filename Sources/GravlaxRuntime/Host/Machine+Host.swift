@@ -6,7 +6,12 @@ struct HostFunction {
     let name: String
     /// Nil: any number.
     let parameterCount: Int?
-    let body: ([HostValue]) throws -> HostValue
+    let body: Body
+
+    enum Body {
+        case synchronous(([HostValue]) throws -> HostValue)
+        case asynchronous(AsynchronousBody)
+    }
 
     /// Numbers of native functions below are those of built-ins.
     static let firstNumber = 256
@@ -58,17 +63,26 @@ extension Machine {
             failure = nil
             thrown = Value.nilBits
         }
-        guard let first = pushFrame(caller, base: base, closure: 0, trampoline) else { throw overflow() }
-        first.pointee.base[0] = callee.bits
-        for (index, argument) in arguments.enumerated() { first.pointee.base[index + 1] = argument.bits }
-        top = first
+        guard let first = pushCall(caller, base: base, trampoline, callee, arguments) else { throw overflow() }
         nativeDepth += 1
         defer { nativeDepth -= 1 }
         guard execute(first) else { throw makeError(above: number + 1) }
         return Value(bits: state.pointee.stack.frames[number + 1].base[0])
     }
 
-    private func overflow() -> RuntimeError { RuntimeError(message: "Stack overflow.", kind: .stackOverflow) }
+    /// Has the trampoline on top, about to call. Nil: a stack overflow.
+    func pushCall(
+        _ caller: FramePointer, base: UnsafeMutablePointer<UInt64>, _ trampoline: UnsafeMutablePointer<PrototypeRecord>,
+        _ callee: Value, _ arguments: [Value]
+    ) -> FramePointer? {
+        guard let first = pushFrame(caller, base: base, closure: 0, trampoline) else { return nil }
+        first.pointee.base[0] = callee.bits
+        for (index, argument) in arguments.enumerated() { first.pointee.base[index + 1] = argument.bits }
+        top = first
+        return first
+    }
+
+    func overflow() -> RuntimeError { RuntimeError(message: "Stack overflow.", kind: .stackOverflow) }
 
     /// Calls a host function for the script.
     ///
@@ -81,10 +95,13 @@ extension Machine {
             _ = fail("Expected \(count) arguments but got \(argumentCount).")
             return nil
         }
+        guard case .synchronous(let body) = function.body else {
+            return wait(frame, number, window: window, argumentCount: argumentCount, takesReceiver: takesReceiver)
+        }
         let position = frame - state.pointee.stack.frames
         let arguments = ((takesReceiver ? 0 : 1)..<argumentCount + 1).map { hold(Value(bits: frame.pointee.base[window + $0])) }
         do {
-            let result = try function.body(arguments)
+            let result = try body(arguments)
             let frame = state.pointee.stack.frames + position
             withExtendedLifetime(result) { frame.pointee.base[window] = $0.bits }
             return frame
@@ -98,9 +115,13 @@ extension Machine {
     /// Gives where the frame is now; `nil`: it failed.
     func callHost(_ frame: FramePointer, _ native: ObjectWords, _ arguments: [Value], into target: Int?) -> FramePointer? {
         let function = hostFunctions[upperHalf(native[0]) - HostFunction.firstNumber]
+        guard case .synchronous(let body) = function.body else {
+            _ = fail("'\(function.name)' is asynchronous, and cannot be a property.")
+            return nil
+        }
         let position = frame - state.pointee.stack.frames
         do {
-            let result = try function.body(arguments.map { hold($0) })
+            let result = try body(arguments.map { hold($0) })
             let frame = state.pointee.stack.frames + position
             if let target { withExtendedLifetime(result) { frame.pointee.base[target] = $0.bits } }
             return frame
@@ -110,7 +131,8 @@ extension Machine {
         }
     }
 
-    private func failure(of error: any Error, in function: HostFunction) -> Failure {
+    /// The failure that an error of a host function is.
+    func failure(of error: any Error, in function: HostFunction) -> Failure {
         let own = RuntimeError.TraceEntry(
             functionName: function.name, sourceName: "host", line: 0, startByte: 0, endByte: 0)
         guard let script = error as? RuntimeError ?? (error as? any ScriptFailure)?.runtimeError else {

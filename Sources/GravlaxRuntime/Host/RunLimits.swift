@@ -10,6 +10,8 @@ final class RunLimits: Sendable {
         /// Nil once the machine is gone.
         var mutator: Mutator?
         var reached: RuntimeError.Kind?
+        /// Called when a limit is reached, by the thread that found it; set while a script waits.
+        var whenReached: (@Sendable () -> Void)?
         /// The number of the run, so that the deadline of one is none of the next.
         var run = 0
     }
@@ -54,23 +56,27 @@ final class RunLimits: Sendable {
     /// By how much the last charge was more than what was left: never more than what is done between two polls.
     var fuelOverdraft: Int { max(-own.pointee.left, 0) }
 
-    /// Before the outermost call.
-    func begin(fuel: Int?, deadline: ContinuousClock.Instant?) {
+    /// Before the outermost call. Gives the number of the run.
+    func begin(fuel: Int?, deadline: ContinuousClock.Instant?) -> Int {
         own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)
         let number = lock.withLock {
             shared.pointee.run += 1
             if fuel != nil { shared.pointee.mutator?.requestPollOfOwner() }
             return shared.pointee.run
         }
-        guard let deadline else { return }
+        if let deadline { reach(.deadline, at: deadline, run: number) }
+        return number
+    }
+
+    private func reach(_ kind: RuntimeError.Kind, at deadline: ContinuousClock.Instant, run number: Int) {
         let rest = deadline - ContinuousClock.now
-        guard rest > .zero else { return reach(.deadline, run: number) }
+        guard rest > .zero else { return reach(kind, run: number) }
         let (seconds, fraction) = rest.components
         let nanoseconds = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
         guard !nanoseconds.overflow else { return }
         let wait = nanoseconds.partialValue &+ Int(fraction / 1_000_000_000)
         queue.asyncAfter(deadline: .now() + .nanoseconds(wait)) { [weak self] in
-            self?.reach(.deadline, run: number)
+            self?.reach(kind, run: number)
         }
     }
 
@@ -80,30 +86,47 @@ final class RunLimits: Sendable {
         lock.withLock {
             shared.pointee.run += 1
             shared.pointee.reached = nil
+            shared.pointee.whenReached = nil
             shared.pointee.mutator?.withdrawPollOfOwner()
         }
     }
 
     /// Ends the run that is in progress, if there is one. Any thread.
     func interrupt() {
-        lock.withLock {
-            // Runs have odd numbers.
-            if shared.pointee.run % 2 == 1 { note(.interrupted) }
+        // Runs have odd numbers.
+        reach(.interrupted) { $0 % 2 == 1 }
+    }
+
+    /// Ends a run, if it is in progress. Any thread.
+    func interrupt(run: Int) { reach(.interrupted, run: run) }
+
+    private func reach(_ kind: RuntimeError.Kind, run: Int) { reach(kind) { $0 == run } }
+
+    private func reach(_ kind: RuntimeError.Kind, if isMeant: (_ run: Int) -> Bool) {
+        let tell = lock.withLock { () -> (@Sendable () -> Void)? in
+            guard isMeant(shared.pointee.run) else { return nil }
+            if shared.pointee.reached == nil { shared.pointee.reached = kind }
+            shared.pointee.mutator?.requestPollOfOwner()
+            return shared.pointee.whenReached
         }
+        tell?()
     }
 
-    private func reach(_ kind: RuntimeError.Kind, run: Int) {
-        lock.withLock { if shared.pointee.run == run { note(kind) } }
-    }
+    /// What the run has reached of what other threads find.
+    var reached: RuntimeError.Kind? { lock.withLock { shared.pointee.reached } }
 
-    private func note(_ kind: RuntimeError.Kind) {
-        if shared.pointee.reached == nil { shared.pointee.reached = kind }
-        shared.pointee.mutator?.requestPollOfOwner()
+    /// Has `body` called when a limit of the run is reached, or at once when one was; nil: no longer.
+    func whenReached(_ body: (@Sendable () -> Void)?) {
+        let isReached = lock.withLock {
+            shared.pointee.whenReached = body
+            return shared.pointee.reached != nil
+        }
+        if isReached { body?() }
     }
 
     /// What ends the run after `turns` more; nil: it goes on.
     func charge(_ turns: Int, isCallback: Bool) -> RuntimeError.Kind? {
-        if let reached = lock.withLock({ shared.pointee.reached }) { return reached }
+        if let reached { return reached }
         guard own.pointee.fuel != nil else { return nil }
         if isCallback {
             own.pointee.callbackLeft -= turns

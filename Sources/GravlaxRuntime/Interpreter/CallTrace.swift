@@ -40,7 +40,7 @@ extension Machine {
         case .thrown: return uncaughtError()
         case .message(let text): message = text
         case .stackOverflow: (message, kind) = ("Stack overflow.", .stackOverflow)
-        case .outOfMemory, nil: (message, kind) = ("Out of memory.", .outOfMemory)
+        case .outOfMemory, .waiting, nil: (message, kind) = ("Out of memory.", .outOfMemory)
         case .limit(let limit): (message, kind) = (limit.text, limit)
         case .host(let failure): (message, kind) = (failure.message, failure.kind)
         }

@@ -15,7 +15,7 @@ struct Frame {
 typealias FramePointer = UnsafeMutablePointer<Frame>
 
 /// The stack of registers and the array of frames. Both grow by moving (nothing points into them but frames), so that
-/// depth is limited by `maximumRegisterCount` and `maximumFrameCount` only, and a small program touches little memory.
+/// depth is limited by `maximumRegisterCount` and the host's limit only, and a small program touches little memory.
 /// Owner: the interpreter's thread.
 struct CallStack {
     private(set) var registers: UnsafeMutablePointer<UInt64>
@@ -25,16 +25,22 @@ struct CallStack {
 
     /// 2 Mi registers are 16 MiB.
     static let maximumRegisterCount = 1 << 21
-    static let maximumFrameCount = 200_000
+    /// Calls inside one another, unless the host says otherwise.
+    static let defaultDepth = 200_000
+    /// Frames at most, the two included that a run begins with.
+    private let maximumFrameCount: Int
     private static let initialRegisterCount = 1 << 12
     private static let initialFrameCount = 1 << 8
 
-    init?(_ mutator: Mutator) {
+    /// - Parameter depth: calls inside one another at most; at least 1.
+    init?(_ mutator: Mutator, depth: Int) {
+        maximumFrameCount = min(max(depth, 1), 1 << 24) + 2
         guard let memory = mutator.allocateStack(byteCount: CallStack.initialRegisterCount * 8) else { return nil }
         registers = memory.assumingMemoryBound(to: UInt64.self)
         registerLimit = registers + CallStack.initialRegisterCount
-        frames = .allocate(capacity: CallStack.initialFrameCount)
-        frameLimit = frames + CallStack.initialFrameCount
+        let frameCount = min(CallStack.initialFrameCount, maximumFrameCount)
+        frames = .allocate(capacity: frameCount)
+        frameLimit = frames + frameCount
     }
 
     func destroy(_ mutator: Mutator) {
@@ -44,14 +50,15 @@ struct CallStack {
 
     /// Whether one more frame above `top` with `registerCount` registers from `base` is within the limits.
     func mayGrow(top: FramePointer, base: UnsafeMutablePointer<UInt64>, registerCount: Int) -> Bool {
-        top - frames + 1 < CallStack.maximumFrameCount
+        top - frames + 1 < maximumFrameCount
             && base - registers + registerCount <= CallStack.maximumRegisterCount
     }
 
     /// Whether a function that the program does not expect, above `base`, has room for calls of its own.
     func hasRoomForInterruption(top: FramePointer, base: UnsafeMutablePointer<UInt64>) -> Bool {
+        // Where little depth is allowed, a function that is called in between gets a part of it.
         mayGrow(
-            top: top + CallStack.interruptionFrameCount, base: base, registerCount: CallStack.interruptionRegisterCount)
+            top: top + min(CallStack.interruptionFrameCount, maximumFrameCount / 4), base: base, registerCount: CallStack.interruptionRegisterCount)
     }
 
     private static let interruptionFrameCount = 1_000
@@ -82,7 +89,7 @@ struct CallStack {
             base = moved + offset
         }
         if frameIndex + 1 >= frameLimit - frames {
-            let capacity = min((frameLimit - frames) * 2, CallStack.maximumFrameCount)
+            let capacity = min((frameLimit - frames) * 2, maximumFrameCount)
             let moved = FramePointer.allocate(capacity: capacity)
             moved.moveInitialize(from: frames, count: frameIndex + 1)
             frames.deallocate()

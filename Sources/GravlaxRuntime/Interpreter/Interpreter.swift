@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import GravlaxCompiler
 import GravlaxHeap
@@ -21,23 +22,27 @@ package final class Interpreter {
     package weak var host: AnyObject?
     /// What that keeps about classes of the host's.
     package var hostClasses: AnyObject?
+    /// Where runs go on that the host awaits.
+    let queue = DispatchQueue(label: "gravlax.script")
     /// What each outermost run or call of the host's may use; nil: no limit.
     package var fuel: Int?
     package var timeLimit: Duration?
 
     /// - Parameters:
     ///   - configuration: of the heap; its word encoding is set here.
+    ///   - depth: how many calls of scripts there may be inside one another.
     ///   - flushesLines: hand over what is printed at the end of each line, as terminals expect.
     ///   - output: gets what programs print, in pieces of up to 32 KiB.
     /// - Throws: when the system refuses the memory for the heap.
     package init(
-        configuration: HeapConfiguration, flushesLines: Bool = false,
+        configuration: HeapConfiguration, depth: Int? = nil, flushesLines: Bool = false,
         output: @escaping (UnsafeRawBufferPointer) -> Void
     ) throws {
         var configuration = configuration
         configuration.encoding = Value.encoding
         machine = try Machine(
-            configuration: configuration, output: OutputBuffer(flushesLines: flushesLines, sink: output))
+            configuration: configuration, depth: depth ?? CallStack.defaultDepth,
+            output: OutputBuffer(flushesLines: flushesLines, sink: output))
         machine.mutator.enterOutside()
         machine.owner = self
     }
@@ -76,12 +81,20 @@ package final class Interpreter {
         // A sink may block.
         defer { machine.output.flush() }
         return try inside { () throws(RuntimeError) in
-            if machine.limits.isRunning { return try body() }
-            machine.workSincePoll = 0
-            machine.limits.begin(fuel: fuel, deadline: timeLimit.map { .now + $0 })
+            if machine.limits.isRunning {
+                if let error = machine.waitingError { throw error }
+                return try body()
+            }
+            _ = beginRun()
             defer { machine.limits.end() }
             return try body()
         }
+    }
+
+    /// Begins what the host has called for from outside. Inside. Gives the number of the run.
+    func beginRun() -> Int {
+        machine.workSincePoll = 0
+        return machine.limits.begin(fuel: fuel, deadline: timeLimit.map { .now + $0 })
     }
 
     /// The global names so far, by slot: what the next program has to be compiled with.

@@ -19,6 +19,9 @@ extension Machine {
         return true
     }
 
+    /// Goes on with the failure that is set, as `execute` does.
+    func executeFailing() -> Bool { catchFailure().map { execute($0) } ?? false }
+
     /// Goes to the innermost handler above the bottom frame of this run; `nil`, and nothing has changed, when there is none.
     @inline(never) private func catchFailure() -> FramePointer? {
         guard isCatchable, let (number, handler) = findHandler() else { return nil }
@@ -38,7 +41,7 @@ extension Machine {
     private var isCatchable: Bool {
         switch failure {
         case .outOfMemory, .stackOverflow, .message, .thrown, .host, nil: true
-        case .limit: false
+        case .limit, .waiting: false
         }
     }
 

@@ -22,12 +22,35 @@ extension Machine {
             ? BuiltinModules.paths[number] : fileModules[number - BuiltinModules.paths.count].path
     }
 
+    /// Where a program finds its globals.
+    struct GlobalPlaces {
+        /// For each slot of the program; nil: as it was compiled.
+        let slots: [Int]?
+        /// All globals, once the program has been added.
+        let names: [String]
+    }
+
+    /// A program that was compiled for this interpreter, after those before it, has its globals where it was told. One that
+    /// was compiled for any interpreter finds them by their names; the others are added.
+    func globalPlaces(of program: Program) -> GlobalPlaces {
+        if program.globalNames.starts(with: globalNames) { return GlobalPlaces(slots: nil, names: program.globalNames) }
+        var names = globalNames
+        var known = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        let slots = program.globalNames.map { name in
+            if let slot = known[name] { return slot }
+            known[name] = names.count
+            names.append(name)
+            return names.count - 1
+        }
+        return GlobalPlaces(slots: slots, names: names)
+    }
+
     /// Makes what a program's imports need: its modules, and what their slots hold at first. False: out of memory.
-    func link(_ program: Program) -> Bool {
+    func link(_ program: Program, _ places: GlobalPlaces) -> Bool {
         let known = globalNames.count
-        extendGlobals(to: program.globalNames)
+        extendGlobals(to: places.names)
         for module in program.modules where fileModuleNumbers[module.scope ?? ""] == nil {
-            guard add(module) else { return false }
+            guard add(module, places.slots) else { return false }
         }
         for slot in 0..<globalNames.count where state.pointee.globals[slot] == Value.undefinedBits {
             guard define(slot, isNew: slot >= known) else { return false }
@@ -35,14 +58,15 @@ extension Machine {
         return true
     }
 
-    private func add(_ module: Program) -> Bool {
-        let instance = ProgramInstance(module, number: programs.count, symbolTable: &symbols)
+    /// - Parameter slots: those of the program; a module's globals are the first of them.
+    private func add(_ module: Program, _ slots: [Int]?) -> Bool {
+        let instance = ProgramInstance(module, number: programs.count, symbolTable: &symbols, slots: slots)
         programs.append(instance)
         guard let scope = module.scope, instance.makeConstants(self) else { return false }
         let prefix = Program.globalName("", in: scope)
         var members: [Int32: Int] = [:]
         for (slot, name) in module.globalNames.enumerated() where name.hasPrefix(prefix) {
-            members[symbols.intern(String(name.dropFirst(prefix.count)))] = slot
+            members[symbols.intern(String(name.dropFirst(prefix.count)))] = slots?[slot] ?? slot
         }
         fileModuleNumbers[scope] = fileModules.count
         fileModules.append(FileModule(path: module.sourceName, script: instance.functions, members: members))

@@ -24,6 +24,8 @@ final class Machine: RootSource {
     let shapes = ShapeTable()
     var symbols = BuiltinTable.shared.symbols
     var programs: [ProgramInstance] = []
+    /// Those of them that can run again, by their program, which they keep.
+    private var programNumbers: [ObjectIdentifier: Int] = [:]
     private(set) var globalNames: [String] = []
     /// The frame that runs, recorded by `enter`; `nil` between runs.
     var top: FramePointer?
@@ -63,6 +65,8 @@ final class Machine: RootSource {
         case limit(RuntimeError.Kind)
         /// A host function threw.
         case host(HostFailure)
+        /// Nothing has failed: the script waits for an asynchronous function.
+        case waiting
     }
 
     /// What has been thrown and not yet caught, or nil. A root; treated like a register.
@@ -117,12 +121,15 @@ final class Machine: RootSource {
     /// What built-ins have read and written since the last safepoint inside one, in bytes.
     var workSincePoll = 0
 
-    init(configuration: HeapConfiguration, output: OutputBuffer) throws {
+    /// The run that may wait for asynchronous functions, if it is one that is in progress.
+    var asynchronousRun: AsynchronousRun?
+
+    init(configuration: HeapConfiguration, depth: Int, output: OutputBuffer) throws {
         let roots = RootForwarder()
         let heap = try Heap(configuration)
         Machine.rememberPlaces(heap, configuration) { [unowned(unsafe) roots] in roots.machine }
         let mutator = try heap.makeMutator(roots: roots)
-        guard let stack = CallStack(mutator) else {
+        guard let stack = CallStack(mutator, depth: depth) else {
             mutator.close()
             throw RuntimeError(message: "Out of memory.")
         }
@@ -258,24 +265,35 @@ final class Machine: RootSource {
 
     /// Runs a program to its end. The result is what the script returns: `nil`, or the last expression's value.
     func run(_ program: Program, isHidden: Bool = false) throws(RuntimeError) -> Value {
-        guard program.globalNames.starts(with: globalNames) else {
-            throw RuntimeError(message: "The program was compiled for other globals.")
+        try call(try instantiate(program, isHidden: isHidden), [])
+    }
+
+    /// A program's script, as a function without parameters. The caller keeps it from here on. A program that runs again
+    /// has its constants and caches already.
+    func instantiate(_ program: Program, isHidden: Bool = false) throws(RuntimeError) -> Value {
+        if let known = programNumbers[ObjectIdentifier(program)] {
+            guard let closure = makeClosure(programs[known].functions) else { throw outOfMemory() }
+            return closure
         }
-        guard top == nil || program.globalNames.count <= state.pointee.globalCapacity else {
+        let places = globalPlaces(of: program)
+        guard top == nil || places.names.count <= state.pointee.globalCapacity else {
             throw RuntimeError(message: "Too many new globals while another program runs.")
         }
-        guard link(program) else {
-            failure = nil
-            throw RuntimeError(message: "Out of memory.")
-        }
-        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
+        guard link(program, places) else { throw outOfMemory() }
+        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols, slots: places.slots)
         if isHidden { hiddenPrograms.insert(programs.count) }
         programs.append(instance)
-        guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
-            failure = nil
-            throw RuntimeError(message: "Out of memory.")
-        }
-        return try call(closure, [])
+        guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else { throw outOfMemory() }
+        programNumbers[ObjectIdentifier(program)] = instance.functions.pointee.programNumber
+        return closure
+    }
+
+    /// The error for the host, when nothing runs that could have caught it.
+    func outOfMemory() -> RuntimeError {
+        defer { failure = nil }
+        // A limit may be noticed while a value is made for a host function.
+        if case .limit(let kind) = failure { return RuntimeError(message: kind.text, kind: kind) }
+        return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
     }
 
     /// Pushes a frame whose R[0] is at `base`, growing the stack when needed; `nil` is a stack overflow, which is set.

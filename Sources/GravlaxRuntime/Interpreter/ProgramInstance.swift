@@ -45,8 +45,12 @@ final class ProgramInstance {
     private let symbols: UnsafeMutablePointer<Int32>
     private var allocations: [UnsafeMutableRawPointer] = []
 
-    /// - Parameter isHidden: the program is the prelude, which sees the built-ins that no script does.
-    init(_ program: Program, number: Int, symbolTable: inout SymbolTable, isHidden: Bool = false) {
+    /// - Parameters:
+    ///   - isHidden: the program is the prelude, which sees the built-ins that no script does.
+    ///   - slots: the interpreter's slot for each global slot of the program; nil: they are the same.
+    init(
+        _ program: Program, number: Int, symbolTable: inout SymbolTable, isHidden: Bool = false, slots: [Int]? = nil
+    ) {
         self.program = program
         symbols = .allocate(capacity: max(program.symbols.count, 1))
         functions = .allocate(capacity: program.functions.count)
@@ -69,7 +73,7 @@ final class ProgramInstance {
                 })
             (functions + index).initialize(
                 to: PrototypeRecord(
-                    code: UnsafePointer(copy(function.code)), constants: constants,
+                    code: UnsafePointer(copy(slots.map { function.code(globalSlots: $0) } ?? function.code)), constants: constants,
                     caches: copy([UInt64](repeating: 0, count: function.siteCount)), arity: function.hasRest ? -1 : function.arity,
                     requiredCount: function.requiredCount, positionalCount: function.positionalCount,
                     hasRest: function.hasRest, isGetter: function.kind == .getter,
