@@ -22,7 +22,7 @@ extension Interpreter {
         var count = 0
         for _ in repeat (each Parameter).self { count += 1 }
         install(name, parameterCount: count) { [unowned self] arguments in
-            let reader = ArgumentReader(name, arguments[...])
+            let reader = MethodArguments(name, arguments[...])
             let converted = (repeat try reader.next((each Parameter).self))
             return {
                 let result = try await body(repeat each converted)
@@ -39,7 +39,7 @@ extension Interpreter {
         var count = 0
         for _ in repeat (each Parameter).self { count += 1 }
         install(name, parameterCount: count) { arguments in
-            let reader = ArgumentReader(name, arguments[...])
+            let reader = MethodArguments(name, arguments[...])
             let converted = (repeat try reader.next((each Parameter).self))
             return {
                 try await body(repeat each converted)
