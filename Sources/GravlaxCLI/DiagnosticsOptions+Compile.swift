@@ -31,7 +31,8 @@ extension DiagnosticsOptions.Style {
             let renderer = DiagnosticRenderer(name: error.name, bytes: error.bytes, isColoured: isColoured)
             switch self {
             case .lox:
-                StandardStream.error.write(error.diagnostics.map { $0.loxText + "\n" }.joined())
+                let module = error.name == name ? nil : error.name
+                StandardStream.error.write(error.diagnostics.map { $0.loxText(ofModule: module) + "\n" }.joined())
             case .rich:
                 for diagnostic in error.diagnostics.prefix(Self.shownErrors) {
                     StandardStream.error.write(renderer.text(diagnostic))

@@ -18,12 +18,12 @@ public struct Value: Sendable, CustomStringConvertible {
 
     public var isNil: Bool { host.isNil }
 
-    /// What `print` shows.
+    /// What `print` shows. An instance whose `toString()` fails is shown as if it had none.
     public var description: String {
         if let number = host.number { return NumberFormatting.text(number) }
         if let flag = host.flag { return flag ? "true" : "false" }
         guard let core = host.handle?.interpreter else { return "nil" }
-        return core.description(host)
+        return (try? core.printedText(of: host)) ?? core.description(host)
     }
 
     /// Whose value it is.

@@ -46,6 +46,8 @@ package struct Resolution: Sendable {
     package internal(set) var receivers: [FunctionID: VariableID] = [:]
     /// The hidden variable with the superclass, by the start of the class's name.
     package internal(set) var superclasses: [UInt32: VariableID] = [:]
+    /// `this` in the values of a class's fields, by the start of the class's name.
+    package internal(set) var classReceivers: [UInt32: VariableID] = [:]
     /// `this` as `super.name` uses it, by the start of `super`.
     package internal(set) var superReceivers: [UInt32: VariableID] = [:]
 
@@ -213,10 +215,24 @@ package struct Resolver {
         }
         for member in members {
             switch member {
-            case .method(let function), .getter(let function): resolve(function, isMethod: true)
+            case .method(let function), .getter(let function), .staticMethod(let function), .staticGetter(let function):
+                resolve(function, isMethod: true)
+            case .staticField:
+                break
             }
         }
+        resolveFields(of: name, members)
         if superclass != nil { closeScope() }
+    }
+
+    /// `this` is the class in the values of its fields.
+    private mutating func resolveFields(of name: Name, _ members: [ClassMember]) {
+        openScope()
+        let receiver = newVariable()
+        resolution.classReceivers[name.span.start] = receiver
+        bind("this", to: receiver)
+        for case .staticField(_, let value) in members { resolve(value) }
+        closeScope()
     }
 
     private mutating func resolve(_ id: FunctionID, isMethod: Bool) {

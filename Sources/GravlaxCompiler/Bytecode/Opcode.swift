@@ -185,6 +185,8 @@ package enum Opcode: UInt8, CaseIterable, Sendable {
     case inherit
     /// class R[A] gets the closure R[B] as its method or getter named symbol C
     case method
+    /// class R[A] gets R[B] as its static member named symbol C: the closure of a method or getter, or the value of a field
+    case staticmember
     /// R[A] = R[B].site C
     case getfield
     /// R[A].site C = R[B]
@@ -372,6 +374,7 @@ extension Opcode {
         case .class: .init("class", .abx, .write, .classTemplate)
         case .inherit: .init("inherit", .abc, .read, .read)
         case .method: .init("method", .abc, .read, .read, .symbol)
+        case .staticmember: .init("staticmember", .abc, .read, .read, .symbol)
         case .getfield: .init("getfield", .abc, .write, .read, .site)
         case .setfield: .init("setfield", .abc, .read, .read, .site)
 

@@ -36,12 +36,15 @@ package struct Diagnostic: Error, Equatable, Sendable {
     }
 
     /// The error as clox prints it.
-    package var loxText: String {
+    package var loxText: String { loxText(ofModule: nil) }
+
+    /// The same with the name of the file, unless that is the program itself.
+    package func loxText(ofModule name: String?) -> String {
         let place = switch location {
         case .token(let text): " at '\(text)'"
         case .end: " at end"
         case .lexical: ""
         }
-        return "[line \(line)] Error\(place): \(message)"
+        return "[line \(line)\(name.map { " of \($0)" } ?? "")] Error\(place): \(message)"
     }
 }

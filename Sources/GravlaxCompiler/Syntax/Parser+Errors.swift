@@ -15,7 +15,8 @@ extension Parser {
         }
     }
 
-    private var next: Token {
+    /// The token after `current`.
+    var next: Token {
         var ahead = scanner
         return ahead.next()
     }

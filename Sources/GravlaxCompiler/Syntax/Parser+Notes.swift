@@ -33,6 +33,10 @@ extension Parser {
         switch current.kind {
         case .arrow where kind == .leftBrace:
             return "only functions without a name have `=>`; write `{ return …; }`"
+        case .semicolon where kind == .leftParen && previous.kind == .identifier:
+            return "a static field has a value: `static \(text(previous)) = nil;`"
+        case .equal where kind == .leftParen && previous.kind == .identifier:
+            return "fields are assigned in `init()`; those of the class itself are `static`"
         case .arrow where kind == .leftParen:
             return "getters have a body: `{ return …; }`"
         case .arrow:

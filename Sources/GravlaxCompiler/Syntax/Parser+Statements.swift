@@ -51,35 +51,6 @@ extension Parser {
         result.tree.add(statement, place(from: start))
     }
 
-    private mutating func classDeclaration() -> StatementID {
-        let start = previous.start
-        consume(.identifier, "Expect class name.")
-        let className = declaredName()
-        scopes.openClass()
-        var superclass: Name?
-        if match(.less) {
-            consume(.identifier, "Expect superclass name.")
-            let name = name()
-            superclass = name
-            if name.text == className.text { failName("A class can't inherit from itself.") }
-            scopes.setSuperclass()
-        }
-        consume(.leftBrace, "Expect '{' before class body.")
-        openBrace()
-        var members: [ClassMember] = []
-        while current.kind != .rightBrace, current.kind != .end { members.append(member()) }
-        closeBrace("Expect '}' after class body.")
-        scopes.closeClass()
-        return add(.class(className, superclass: superclass, members: members), from: start)
-    }
-
-    private mutating func member() -> ClassMember {
-        consume(.identifier, "Expect method name.")
-        let name = name()
-        if name.text == "init" { return .method(function(named: name, .initializer)) }
-        return current.kind == .leftBrace ? .getter(getter(named: name)) : .method(function(named: name, .method))
-    }
-
     private mutating func functionDeclaration() -> StatementID {
         let start = previous.start
         consume(.identifier, "Expect function name.")

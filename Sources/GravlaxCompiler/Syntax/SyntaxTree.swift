@@ -110,6 +110,11 @@ package enum ClassMember: Sendable {
     case method(FunctionID)
     /// A method without parameters that runs when its name is read.
     case getter(FunctionID)
+    /// The same of the class itself, which is `this` in it.
+    case staticMethod(FunctionID)
+    case staticGetter(FunctionID)
+    /// A field of the class, and its first value.
+    case staticField(Name, ExpressionID)
 }
 
 /// `catch (name) { … }`: the name and the block share a scope.

@@ -123,7 +123,7 @@ extension Machine {
     static var slotField: String { "host object" }
 
     /// Whether scripts can't name it.
-    static func isHidden(_ name: String) -> Bool { name.utf8.contains(UInt8(ascii: " ")) }
+    static func isHidden(_ name: String) -> Bool { name.utf8.contains { $0 == UInt8(ascii: " ") || $0 == 0 } }
 
     /// The slot of an instance; nil: it has none yet, or is no object of the host's.
     func hostSlot(_ value: Value) -> Int? {

@@ -40,7 +40,14 @@ extension Interpreter {
         StringObject.isString(value.value) ? inside { StringObject.text(value.value.words) } : nil
     }
 
-    /// What `print` shows.
+    /// What `print` shows, and the error of a `toString()`.
+    package func printedText(of value: HostValue) throws(RuntimeError) -> String {
+        guard machine.hasOwnTexts else { return description(value) }
+        let text = try perform("fun (x) => \"${x}\"", [value])
+        return self.text(text) ?? description(value)
+    }
+
+    /// What `print` shows, but for instances whose class has a `toString()`: no script runs.
     package func description(_ value: HostValue) -> String {
         inside {
             var text: [UInt8] = []

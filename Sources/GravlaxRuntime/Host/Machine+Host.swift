@@ -111,9 +111,11 @@ extension Machine {
         }
     }
 
-    /// Calls a native function with these arguments, none of which is a receiver. Its result is in the register `target` then.
-    /// Gives where the frame is now; `nil`: it failed.
-    func callHost(_ frame: FramePointer, _ native: ObjectWords, _ arguments: [Value], into target: Int?) -> FramePointer? {
+    /// Calls a native function with these arguments, none of which is a receiver. `take` gets the frame and the result, and
+    /// puts that into a register or root. Gives where the frame is now; `nil`: it failed.
+    func callHost(
+        _ frame: FramePointer, _ native: ObjectWords, _ arguments: [Value], _ take: (FramePointer, Value) -> Void
+    ) -> FramePointer? {
         let function = hostFunctions[upperHalf(native[0]) - HostFunction.firstNumber]
         guard case .synchronous(let body) = function.body else {
             _ = fail("'\(function.name)' is asynchronous, and cannot be a property.")
@@ -123,7 +125,7 @@ extension Machine {
         do {
             let result = try body(arguments.map { hold($0) })
             let frame = state.pointee.stack.frames + position
-            if let target { withExtendedLifetime(result) { frame.pointee.base[target] = $0.bits } }
+            withExtendedLifetime(result) { take(frame, $0.value) }
             return frame
         } catch {
             failure = failure(of: error, in: function)

@@ -108,7 +108,8 @@ extension Machine {
         let span = function.spans[Int(place.instruction)]
         return RuntimeError.TraceEntry(
             functionName: function.kind == .script ? nil : function.name ?? "anonymous function",
-            sourceName: program.sourceName, line: Int(function.lines[Int(place.instruction)]),
+            sourceName: program.sourceName, isModule: program.scope != nil,
+            line: Int(function.lines[Int(place.instruction)]),
             startByte: Int(span.start), endByte: Int(span.end))
     }
 }

@@ -468,6 +468,9 @@ extension Machine {
             case .method:
                 if _slowPath(!addMethod(at.frame, at.pc + 1, i)) { return false }
                 break done
+            case .staticmember:
+                if _slowPath(!addStatic(at.frame, at.pc + 1, i)) { return false }
+                break done
             case .getfield:
                 let object = Value(bits: at.base[i.b]).objectAddress
                 if object.isObject {
@@ -547,7 +550,7 @@ extension Machine {
                 switch nextElement(at.frame, at.pc + 1, i) {
                 case .element: at.pc += i.jump
                 case .end: break
-                case .failed: return false
+                case .left: return false
                 }
                 break looped
             case .throw:

@@ -129,10 +129,7 @@ package final class Interpreter {
     package func run(_ program: Program) throws(RuntimeError) -> String? {
         try running { () throws(RuntimeError) in
             let result = try machine.run(program)
-            guard !result.isNil else { return nil }
-            var text: [UInt8] = []
-            machine.write(result) { text.append(contentsOf: $0) }
-            return String(decoding: text, as: UTF8.self)
+            return result.isNil ? nil : try printedText(of: machine.hold(result))
         }
     }
 

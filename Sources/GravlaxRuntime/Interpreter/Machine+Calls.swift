@@ -140,6 +140,9 @@ extension Machine {
             if let module = receiver.object(.module), fileNumber(module) != nil {
                 return callMember(frame, module, symbol, i)
             }
+            if let classWords = receiver.object(.classObject), let (member, _) = staticMember(symbol, of: classWords) {
+                return callStatic(frame, member, window: i.a, argumentCount: i.b)
+            }
             guard let builtin = member(symbol, of: receiver) else {
                 return noMethods(receiver, symbol)
             }
@@ -214,6 +217,13 @@ extension Machine {
         let prototype = frame.pointee.prototype.unsafelyUnwrapped
         let symbol = prototype.pointee.siteSymbols[i.c]
         let superclass = Value(bits: frame.pointee.base[i.a + i.b + 1]).words
+        if Value(bits: frame.pointee.base[i.a]).kind == .classObject {
+            if let (member, _) = staticMember(symbol, of: superclass) {
+                return callStatic(frame, member, window: i.a, argumentCount: i.b)
+            }
+            _ = fail("Undefined property '\(symbols.name(symbol))'.")
+            return nil
+        }
         let record = ClassObject.record(superclass)
         let number = record.pointee.methods.find(symbol)
         guard number >= 0 else {
@@ -235,11 +245,15 @@ extension Machine {
         enter(frame, pc)
         let base = frame.pointee.base
         let symbol = frame.pointee.prototype.unsafelyUnwrapped.pointee.siteSymbols[i.c]
+        let receiver = Value(bits: base[i.a])
+        if receiver.kind == .classObject {
+            return getStatic(frame, pc, i, receiver, in: Value(bits: base[i.b]).words, symbol)
+        }
         guard let method = ClassObject.method(symbol, of: Value(bits: base[i.b]).words) else {
             return fail("Undefined property '\(symbols.name(symbol))'.")
         }
-        if !Machine.isMethod(method) { return getSpecial(frame, pc, method, Value(bits: base[i.a]), i) }
-        guard let bound = makeBoundMethod(Value(bits: base[i.a]), method) else { return false }
+        if !Machine.isMethod(method) { return getSpecial(frame, pc, method, receiver, i) }
+        guard let bound = makeBoundMethod(receiver, method) else { return false }
         base[i.a] = bound.bits
         return true
     }

@@ -27,6 +27,7 @@ extension Machine {
         words[ClassObject.superclass] = Value.nilBits
         words[ClassObject.initializer] = Value.nilBits
         words[ClassObject.methods] = Value.nilBits
+        words[ClassObject.statics] = Value.nilBits
         temporaries[0] = Value(object: words).bits
         guard retrying({ mutator.addNativeCleanup(words, payload: UInt64(UInt(bitPattern: record))) ? () : nil }) != nil else {
             shapes.destroy(record)
@@ -65,23 +66,24 @@ extension Machine {
 
     func addMethod(_ method: Value, _ symbol: Int32, to classWords: ObjectWords) -> Bool {
         let record = ClassObject.record(classWords)
-        let count = record.pointee.methods.count
-        let known = record.pointee.methods.find(symbol)
-        if known < 0 {
-            let buffer = Value(bits: classWords[ClassObject.methods])
-            let capacity = buffer.isNil ? 0 : BufferObject.capacity(buffer.words)
-            if count == capacity {
-                guard let grown = makeBuffer(capacity: max(4, capacity * 2)) else { return false }
-                for index in 0..<count {
-                    grown[BufferObject.first + index] = buffer.words[BufferObject.first + index]
-                }
-                mutator.store(Value(buffer: grown).bits, to: classWords + ClassObject.methods)
-            }
-        }
-        let number = known >= 0 ? known : record.pointee.methods.insert(symbol)
+        guard makeRoom(classWords + ClassObject.methods, record.pointee.methods, for: symbol) else { return false }
         let methods = Value(bits: classWords[ClassObject.methods]).words
-        mutator.store(method.bits, to: methods + BufferObject.first + number)
+        mutator.store(method.bits, to: methods + BufferObject.first + record.pointee.methods.insert(symbol))
+        if symbol == toStringSymbol { hasOwnTexts = true }
         if symbol == initializerSymbol { mutator.store(method.bits, to: classWords + ClassObject.initializer) }
+        return true
+    }
+
+    /// Makes the buffer in `slot`, a class's, have room for one more than `index` counts, unless that has the symbol.
+    func makeRoom(_ slot: UnsafeMutablePointer<UInt64>, _ index: SymbolIndex, for symbol: Int32) -> Bool {
+        let buffer = Value(bits: slot.pointee)
+        let capacity = buffer.isNil ? 0 : BufferObject.capacity(buffer.words)
+        if index.count < capacity || index.find(symbol) >= 0 { return true }
+        guard let grown = makeBuffer(capacity: max(4, capacity * 2)) else { return false }
+        for number in 0..<index.count {
+            grown[BufferObject.first + number] = buffer.words[BufferObject.first + number]
+        }
+        mutator.store(Value(buffer: grown).bits, to: slot)
         return true
     }
 }

@@ -116,12 +116,15 @@ extension Machine {
     // MARK: Loops
 
     enum IterationStep {
-        case element, end, failed
+        case element, end
+        /// It failed, or goes on in another frame.
+        case left
     }
 
     // The two registers of state hold plain integers, which the collector takes for numbers and leaves alone: the
     // position of the next element, and what must not have changed (a list's count, a map's version). For a range they are
-    // numbers: the next one, and how many came before.
+    // numbers: the next one, and how many came before. For an instance R[A] becomes the function that gives its elements;
+    // the position counts them.
 
     @inline(never) func prepareIteration(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
         enter(frame, pc)
@@ -137,6 +140,7 @@ extension Machine {
             frame.pointee.base[i.a + 1] = Value(number: bounds.start).bits
             frame.pointee.base[i.a + 2] = 0
             return true
+        case .instance: return beginIteration(frame, pc, over: iterable)
         default: return fail("Only lists, maps, strings and ranges can be iterated over.")
         }
         frame.pointee.base[i.a + 1] = 0
@@ -169,11 +173,14 @@ extension Machine {
             element = MapObject.entries(iterable.words)[2 * entry]
             second = MapObject.entries(iterable.words)[2 * entry + 1]
             state[1] = UInt64(entry + 1)
+        case .closure, .boundMethod, .native, .classObject:
+            entered = completing(frame, withCallOf: iterable)
+            return .left
         default:
             // The byte offset below, the number of characters before it above.
             let offset = position & 0xFFFF_FFFF
             guard offset < StringObject.byteCount(iterable.words) else { return .end }
-            guard let character = character(at: offset, of: iterable.words) else { return .failed }
+            guard let character = character(at: offset, of: iterable.words) else { return .left }
             element = character.bits
             state[1] = UInt64(offset + StringObject.byteCount(character.words)) | UInt64(position >> 32 + 1) << 32
             if i.b == 2 {
@@ -208,6 +215,6 @@ extension Machine {
 
     private func changed(_ container: String) -> IterationStep {
         _ = fail("\(container) changed size while it was iterated over.")
-        return .failed
+        return .left
     }
 }

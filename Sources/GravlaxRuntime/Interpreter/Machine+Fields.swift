@@ -62,6 +62,7 @@ extension Machine {
         let symbol = prototype.pointee.siteSymbols[i.c]
         let receiver = Value(bits: frame.pointee.base[i.b])
         guard let instance = receiver.object(.instance) else {
+            if let words = receiver.object(.classObject) { return getStatic(frame, pc, i, receiver, in: words, symbol) }
             if let module = receiver.object(.module), let value = fileMember(module, symbol, prototype.pointee.caches + i.c) {
                 frame.pointee.base[i.a] = value.bits
                 return true
@@ -152,6 +153,9 @@ extension Machine {
         let prototype = frame.pointee.prototype.unsafelyUnwrapped
         let symbol = prototype.pointee.siteSymbols[i.c]
         guard let instance = Value(bits: frame.pointee.base[i.a]).object(.instance) else {
+            if let words = Value(bits: frame.pointee.base[i.a]).object(.classObject) {
+                return setStatic(symbol, Value(bits: frame.pointee.base[i.b]), of: words)
+            }
             return Value(bits: frame.pointee.base[i.a]).kind == .module
                 ? fail("Members of a module can't be assigned to.") : fail("Only instances have fields.")
         }

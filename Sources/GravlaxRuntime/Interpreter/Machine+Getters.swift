@@ -1,16 +1,6 @@
 import GravlaxCompiler
 
-/// Calls in the middle of an instruction: getters.
-///
-/// What an instruction needs from a script is computed by a frame above the live registers of the one that executes, and
-/// then handed to the instruction, which `complete` finishes: no call nests on the native stack, and what the instruction
-/// reads is where it was.
-///
-///     registers   … live │ this │ the getter's …
-///     frames      … caller, its `pc` behind the instruction │ getter
-///
-/// Instructions that call go on with the frame of the getter at once. Those that usually do not, and whose slow paths say
-/// true or false, set `entered` and say false: the loop ends, and begins again there.
+/// Getters, and properties of the host.
 extension Machine {
     /// Whether what a class has under a name is an ordinary method. Else it is a getter of a script's, an accessor or a
     /// native function.
@@ -27,22 +17,9 @@ extension Machine {
             frame.pointee.base[i.a] = bound.bits
             return true
         }
-        // The instruction is a call now, and calls are safepoints.
-        if mutator.pollRequested, poll(frame, pc) {
-            entered = movedFrame()
-            return false
-        }
+        if isPolledAway(frame, pc) { return false }
         let base = frame.pointee.base
         return goesOn(frame, base, in: read(method, of: receiver, frame, into: i.a))
-    }
-
-    /// What a slow path says when `next` is the frame to go on with, for the loop at `frame` and `base`.
-    private func goesOn(
-        _ frame: FramePointer, _ base: UnsafeMutablePointer<UInt64>, in next: FramePointer?
-    ) -> Bool {
-        if next == frame, frame.pointee.base == base { return true }
-        entered = next
-        return false
     }
 
     /// Calls what the class has under a name, of the receiver in the register `window`, with the arguments above.
@@ -62,46 +39,11 @@ extension Machine {
     /// Lets a getter compute a property. Gives the getter's frame, or the caller's when that goes on; `nil`: failed.
     private func read(_ getter: Value, of receiver: Value, _ frame: FramePointer, into target: Int) -> FramePointer? {
         if getter.kind == .accessor {
-            return callHost(frame, Value(bits: getter.words[AccessorObject.getter]).words, [receiver], into: target)
+            return callHost(frame, Value(bits: getter.words[AccessorObject.getter]).words, [receiver]) {
+                $0.pointee.base[target] = $1.bits
+            }
         }
-        return enterAbove(frame, getter, receiver)
-    }
-
-    /// Pushes the frame of a closure without parameters above the live registers of `frame`.
-    private func enterAbove(_ frame: FramePointer, _ closure: Value, _ receiver: Value) -> FramePointer? {
-        let prototype = frame.pointee.prototype.unsafelyUnwrapped
-        let live = prototype.pointee.live[frame.pointee.pc.unsafelyUnwrapped - prototype.pointee.code - 1]
-        guard
-            let callee = pushFrame(
-                frame, base: frame.pointee.base + Int(live), closure: closure.bits,
-                ClosureObject.prototype(closure.words))
-        else { return nil }
-        callee.pointee.base[0] = receiver.bits
-        return callee
-    }
-
-    /// The frame ends, and R[A] is what the caller's instruction goes on with: `movedFrame` goes on then.
-    @inline(never) func complete(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
-        let result = Value(bits: frame.pointee.base[i.a])
-        let caller = frame - 1
-        top = caller
-        guard let next = goOn(caller, result) else { return false }
-        top = next
-        return true
-    }
-
-    /// Finishes the instruction before the frame's `pc`, which has got `result`.
-    private func goOn(_ frame: FramePointer, _ result: Value) -> FramePointer? {
-        let instruction = Instruction(word: frame.pointee.pc.unsafelyUnwrapped[-1])
-        switch instruction.opcode {
-        case .invoke, .superinvoke:
-            guard accepts(result, instruction.b) else { return nil }
-            frame.pointee.base[instruction.a] = result.bits
-            return call(frame, result, window: instruction.a, argumentCount: instruction.b)
-        default:
-            frame.pointee.base[instruction.a] = result.bits
-            return frame
-        }
+        return enterAbove(frame, getter.bits, ClosureObject.prototype(getter.words), receiver)
     }
 
     // MARK: Properties of the host
@@ -127,6 +69,6 @@ extension Machine {
     /// Lets a setter take a value. Instance and value are in registers.
     func set(_ frame: FramePointer, _ setter: ObjectWords, _ instance: ObjectWords, _ value: Value) -> Bool {
         let base = frame.pointee.base
-        return goesOn(frame, base, in: callHost(frame, setter, [Value(object: instance), value], into: nil))
+        return goesOn(frame, base, in: callHost(frame, setter, [Value(object: instance), value]) { _, _ in })
     }
 }

@@ -17,6 +17,7 @@ extension Machine {
         case .getfield:
             return noteOnProperty(message, of: Value(bits: base[instruction.b]), prototype.pointee.siteSymbols[instruction.c])
         case .setfield:
+            if let note = noteOnStatic(first, prototype.pointee.siteSymbols[instruction.c]) { return note }
             return "the value before the dot is \(kindName(first))"
         case .invoke:
             return noteOnProperty(message, of: first, prototype.pointee.siteSymbols[instruction.c])
@@ -31,7 +32,8 @@ extension Machine {
         case .setindex:
             return noteOnIndex(message, of: first, by: Value(bits: base[instruction.b]))
         case .iterprep:
-            return "this is \(kindName(first))"
+            if message.hasPrefix("Only") { return "this is \(kindName(first))" }
+            return message.hasPrefix("Instances") ? "a class needs iterate(), which returns a function, for that" : nil
         case .contains, .isa:
             let culprit = message.hasPrefix("Left") ? instruction.b : instruction.c
             return "it is \(kindName(Value(bits: base[culprit])))"
@@ -65,9 +67,17 @@ extension Machine {
         if let own = Machine.foreignNames[name], propertyNames(of: receiver).contains(own), !message.hasPrefix("Expected") {
             return "it is called `\(own)` here"
         }
+        if message.hasPrefix("Only instances"), receiver.kind == .classObject,
+            let closest = Spelling.closest(to: name, among: propertyNames(of: receiver))
+        {
+            return "did you mean `\(closest)`?"
+        }
         if message.hasPrefix("Only instances") { return "the value before the dot is \(kindName(receiver))" }
         if message.hasPrefix("Undefined") || message.hasPrefix("Module") {
             return Spelling.closest(to: name, among: propertyNames(of: receiver)).map { "did you mean `\($0)`?" }
+        }
+        if let words = receiver.object(.classObject), let (member, _) = staticMember(symbol, of: words) {
+            return message.hasPrefix("Expected") ? noteOnArity(of: member) : "`\(name)` is \(kindName(member))"
         }
         guard let instance = receiver.object(.instance) else { return nil }
         let cache = find(symbol, in: instance)
@@ -76,6 +86,18 @@ extension Machine {
             : ClassObject.method(symbol, of: InstanceObject.classWords(instance)) ?? .nil
         if callee.isObject, !isField, !Machine.isMethod(callee) { return "`\(name)` is a getter" }
         return message.hasPrefix("Expected") ? noteOnArity(of: callee) : "`\(name)` is \(kindName(callee))"
+    }
+
+    /// Why a class's field cannot be assigned to; `nil` when the value before the dot is no class.
+    private func noteOnStatic(_ receiver: Value, _ symbol: Int32) -> String? {
+        guard let words = receiver.object(.classObject) else { return nil }
+        let name = symbols.name(symbol)
+        if let (_, owner) = staticMember(symbol, of: words) {
+            return owner == words
+                ? "`\(name)` is a static method" : "`\(name)` belongs to the superclass: `\(ClassObject.nameText(owner)).\(name) = …`"
+        }
+        return Spelling.closest(to: name, among: propertyNames(of: receiver)).map { "did you mean `\($0)`?" }
+            ?? "the class \(ClassObject.nameText(words)) declares no `static \(name) = …;`"
     }
 
     /// What other languages call the properties of lists, maps and strings.
@@ -97,6 +119,14 @@ extension Machine {
             }
             shape.pointee.owner.pointee.methods.forEach { symbol, _ in names.append(symbols.name(symbol)) }
             return names.filter { !Machine.isHidden($0) }
+        case .classObject:
+            var names: [String] = []
+            var current = value
+            while let words = current.object(.classObject) {
+                ClassObject.record(words).pointee.statics.forEach { symbol, _ in names.append(symbols.name(symbol)) }
+                current = Value(bits: words[ClassObject.superclass])
+            }
+            return names
         case .module:
             if let number = fileNumber(value.words) { return memberNames(ofFile: number) }
             return BuiltinTable.names(of: owner(of: value))

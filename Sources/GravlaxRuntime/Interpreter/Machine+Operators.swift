@@ -109,8 +109,10 @@ extension Machine {
 
     @inline(never) func printValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
         enter(frame, pc)
+        let value = Value(bits: frame.pointee.base[i.a])
+        if let isDone = makeOwnText(frame, pc, of: value) { return isDone }
         var byteCount = 0
-        write(Value(bits: frame.pointee.base[i.a]), while: { worked(16) }) {
+        write(value, while: { worked(16) }) {
             output.write($0)
             byteCount += $0.count
         }

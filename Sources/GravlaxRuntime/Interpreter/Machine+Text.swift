@@ -7,6 +7,7 @@ extension Machine {
         enter(frame, pc)
         let value = Value(bits: frame.pointee.base[i.a])
         if StringObject.isString(value) { return true }
+        if let isDone = makeOwnText(frame, pc, of: value) { return isDone }
         guard let text = makeText(of: value) else { return false }
         frame.pointee.base[i.a] = text.bits
         return true

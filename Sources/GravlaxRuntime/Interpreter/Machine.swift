@@ -41,9 +41,17 @@ final class Machine: RootSource {
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
     /// no memory.
     var failure: Failure?
-    /// Where the loop is to begin again when it ended without a failure: see `Machine+Getters`.
+    /// Where the loop is to begin again when it ended without a failure: see `Machine+Completion`.
     var entered: FramePointer?
+    /// See `completer`; made when one is needed first.
+    var completers: UnsafeMutablePointer<PrototypeRecord>?
+    /// Whether there is, or was, a class with `toString`: no text is looked through for its instances before.
+    var hasOwnTexts = false
+    /// While the prelude writes a value: a map with the texts of the instances that have one. A register holds it.
+    var ownTexts: ObjectWords?
     let initializerSymbol: Int32
+    let toStringSymbol: Int32
+    let iterateSymbol: Int32
     let startSymbol: Int32
     let endSymbol: Int32
 
@@ -149,6 +157,8 @@ final class Machine: RootSource {
         state = .allocate(capacity: 1)
         state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: Machine.spareGlobalCount))
         initializerSymbol = symbols.intern("init")
+        toStringSymbol = symbols.intern("toString")
+        iterateSymbol = symbols.intern("iterate")
         startSymbol = symbols.intern("start")
         endSymbol = symbols.intern("end")
         slotSymbol = symbols.intern(Machine.slotField)

@@ -14,8 +14,7 @@ struct PrototypeRecord {
     var requiredCount: Int
     var positionalCount: Int
     var hasRest: Bool
-    /// Whether its result completes an instruction of the caller (`FunctionPrototype.Kind.getter`).
-    var isGetter: Bool
+    var kind: FunctionPrototype.Kind
     var registerCount: Int
     /// Live registers before each instruction.
     var live: UnsafePointer<UInt16>
@@ -32,6 +31,9 @@ struct PrototypeRecord {
     var closureLayout: ObjectLayout
     var programNumber: Int
     var functionNumber: Int
+
+    /// Whether its result completes an instruction of the caller.
+    var isGetter: Bool { kind == .getter }
 
     func accepts(argumentCount: Int) -> Bool {
         argumentCount >= requiredCount && (hasRest || argumentCount <= positionalCount)
@@ -76,7 +78,7 @@ final class ProgramInstance {
                     code: UnsafePointer(copy(slots.map { function.code(globalSlots: $0) } ?? function.code)), constants: constants,
                     caches: copy([UInt64](repeating: 0, count: function.siteCount)), arity: function.hasRest ? -1 : function.arity,
                     requiredCount: function.requiredCount, positionalCount: function.positionalCount,
-                    hasRest: function.hasRest, isGetter: function.kind == .getter,
+                    hasRest: function.hasRest, kind: function.kind,
                     registerCount: function.registerCount, live: UnsafePointer(copy(function.live)),
                     siteSymbols: UnsafePointer(siteSymbols), symbols: UnsafePointer(symbols), functions: functions,
                     captures: UnsafePointer(captures), captureCount: function.captures.count,

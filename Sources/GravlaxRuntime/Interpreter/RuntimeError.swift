@@ -5,15 +5,20 @@ public struct RuntimeError: Error, Sendable {
         /// The function's name; `nil` for the script itself.
         public let functionName: String?
         public let sourceName: String
+        /// Whether that is a file that the program imports.
+        public let isModule: Bool
         /// The line, from 1.
         public let line: Int
         /// The bytes of the source text that were running, as a half-open range.
         public let startByte: Int
         public let endByte: Int
 
-        package init(functionName: String?, sourceName: String, line: Int, startByte: Int, endByte: Int) {
+        package init(
+            functionName: String?, sourceName: String, isModule: Bool = false, line: Int, startByte: Int, endByte: Int
+        ) {
             self.functionName = functionName
             self.sourceName = sourceName
+            self.isModule = isModule
             self.line = line
             self.startByte = startByte
             self.endByte = endByte
@@ -82,9 +87,9 @@ public struct RuntimeError: Error, Sendable {
         traceLines.reduce(message + "\n") { $0 + $1 + "\n" }
     }
 
-    /// A line for each call, as clox prints it.
+    /// A line for each call, as clox prints it; with the name of the file where that is a module.
     var traceLines: [String] {
-        var lines = trace.map { "[line \($0.line)] in \($0.place)" }
+        var lines = trace.map { "[line \($0.line)\($0.isModule ? " of \($0.sourceName)" : "")] in \($0.place)" }
         if omittedCount > 0 { lines.insert("[... \(omittedCount) more calls ...]", at: omissionIndex) }
         return lines
     }

@@ -9,7 +9,7 @@ enum Builtin: UInt8, CaseIterable {
     case push, pop, insert, removeAt, clearList
     case map, filter, reduce, each, sort, reverse, join, containsElement, indexOf, sliceList, copyList
     // Methods of lists for the prelude
-    case sortsBefore, endSort
+    case sortsBefore, endSort, textMethod, checkText, write
     // Methods of maps
     case has, get, remove, keys, values, clearMap, copyMap
     // Members of std/gc

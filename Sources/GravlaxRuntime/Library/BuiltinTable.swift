@@ -84,6 +84,9 @@ struct BuiltinTable: Sendable {
         Row(.list, "copy", .copyList),
         Row(.list, hiddenPrefix + "sortsBefore", .sortsBefore, "answer: value"),
         Row(.list, hiddenPrefix + "endSort", .endSort, "sorted: list"),
+        Row(.list, hiddenPrefix + "textMethod", .textMethod, "instance: value"),
+        Row(.list, hiddenPrefix + "checkText", .checkText, "instance: value, text: value"),
+        Row(.list, hiddenPrefix + "write", .write, "value: value, texts: map"),
 
         Row(.map, "has", .has, "key: value"),
         Row(.map, "get", .get, "key: value, default?: value"),

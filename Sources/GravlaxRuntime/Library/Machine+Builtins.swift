@@ -63,7 +63,7 @@ extension Machine {
         }
     }
 
-    private func isCallable(_ value: Value) -> Bool {
+    func isCallable(_ value: Value) -> Bool {
         switch value.kind {
         case .closure, .boundMethod, .native, .classObject: true
         default: false

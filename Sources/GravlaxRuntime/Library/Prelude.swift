@@ -8,7 +8,7 @@ import GravlaxCompiler
 /// `native_x` in the text is the built-in `x` that only the prelude sees.
 enum Prelude {
     enum Function: Int, CaseIterable {
-        case map, filter, reduce, reduceFrom, each, sortBy, joinTexts
+        case map, filter, reduce, reduceFrom, each, sortBy, joinTexts, textOf
 
         var name: String { "\(self)" }
     }
@@ -93,6 +93,13 @@ enum Prelude {
             for (var x in this) texts.push("${x}");
             return texts.join(separator);
           }
+
+          // The text of a value in which this list's elements have texts of their own.
+          textOf(value) {
+            var texts = {};
+            for (var x in this) texts[x] = this.native_checkText(x, this.native_textMethod(x)());
+            return this.native_write(value, texts);
+          }
         }
         """
 }
@@ -113,9 +120,30 @@ extension Machine {
             _ = fail("list.reduce expects an 'initial' value for a list without elements.")
             return nil
         case .sort: return argumentCount == 1 && window[1] != Value.nilBits ? .sortBy : nil
+        case .str:
+            guard hasOwnTexts else { return nil }
+            return preludeText(window)
         case .join: return hasPlainTexts(Value(bits: window[0]).words) == false ? .joinTexts : nil
         default: return nil
         }
+    }
+
+    /// `str`: R[0] becomes the list of the instances that have texts of their own, if there are any.
+    private func preludeText(_ window: UnsafeMutablePointer<UInt64>) -> Prelude.Function? {
+        let value = Value(bits: window[1])
+        let instances: Value
+        switch value.kind {
+        case .list, .map:
+            guard let found = instancesWithTexts(in: value) else { return nil }
+            if ListObject.count(found.words) == 0 { return nil }
+            instances = found
+        default:
+            guard textMethod(of: value) != nil, let list = makeList(capacity: 1) else { return nil }
+            _ = push(value.bits, to: list.words)
+            instances = list
+        }
+        window[0] = instances.bits
+        return .textOf
     }
 
     /// Calls a function of the prelude, whose receiver is in the register `window` and whose arguments follow. Arguments that

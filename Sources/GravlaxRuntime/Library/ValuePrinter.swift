@@ -133,8 +133,10 @@ extension Machine {
         case .native: put("<native fn>")
         case .classObject: putName(of: value.words)
         case .instance:
+            if let ownTexts, let text = mapValue(ownTexts, value) { return emit(StringObject.bytes(text.words)) }
             putName(of: InstanceObject.classWords(value.words))
-            put(" instance")
+            guard errorInstance(value) != nil else { return put(" instance") }
+            writeMessage(of: value.words, emit)
         case .module:
             put("<module ")
             var path = path(ofModule: value.words)
@@ -144,6 +146,24 @@ extension Machine {
         case .weakReference: put("<weak reference>")
         case .weakMap: put("<weak map>")
         case .list, .map, .cell, .buffer, .accessor: put("nil")
+        }
+    }
+
+    /// What follows the name of an error's class: its message, when it has one. One that is a list, a map or an error is
+    /// not gone into.
+    private func writeMessage(of error: ObjectWords, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        func put(_ text: StaticString) {
+            emit(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+        guard let message = property(errorSymbols.message, of: error) else { return }
+        put(": ")
+        switch message.kind {
+        case .list: put("[...]")
+        case .map: put("{...}")
+        case .instance:
+            emit(StringObject.bytes(Value(bits: InstanceObject.classWords(message.words)[ClassObject.name]).words))
+            put(" instance")
+        default: writeScalar(message, quotesStrings: false, emit)
         }
     }
 

@@ -9,7 +9,8 @@ import GravlaxHeap
 ///     outside    word 0 header (upper half: field capacity)   word 1 class   words 2…: fields
 ///                In dictionary mode word 2 is a map from symbol numbers to values, and all fields are in it.
 ///     class      word 0 header (upper half: id of the root shape)   word 1 ClassRecord address
-///                words 2…: name, superclass or nil, initialiser or nil, buffer of methods or nil
+///                words 2…: name, superclass or nil, initialiser or nil, buffer of methods or nil, buffer of static
+///                members or nil
 enum InstanceObject {
     static let firstField = 2
 
@@ -33,11 +34,12 @@ enum InstanceObject {
 }
 
 enum ClassObject {
-    static var layout: ObjectLayout { ObjectLayout(headerWords: 2, slotCount: 4) }
+    static var layout: ObjectLayout { ObjectLayout(headerWords: 2, slotCount: 5) }
     static let name = 2
     static let superclass = 3
     static let initializer = 4
     static let methods = 5
+    static let statics = 6
 
     @inline(__always) static func record(_ words: ObjectWords) -> UnsafeMutablePointer<ClassRecord> {
         UnsafeMutablePointer(bitPattern: UInt(words[1])).unsafelyUnwrapped

@@ -43,6 +43,8 @@ struct ClassRecord {
     var hints: SymbolIndex
     /// Symbol → index in the class object's buffer of methods.
     var methods: SymbolIndex
+    /// Symbol → index in the class object's buffer of static members, its own ones only.
+    var statics = SymbolIndex()
     /// The list of all records.
     var next: UnsafeMutablePointer<ClassRecord>?
     var previous: UnsafeMutablePointer<ClassRecord>?

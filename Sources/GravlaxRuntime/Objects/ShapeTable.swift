@@ -125,6 +125,7 @@ final class ShapeTable {
         }
         record.pointee.hints.destroy()
         record.pointee.methods.destroy()
+        record.pointee.statics.destroy()
         record.deallocate()
     }
 

@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    private static let contextualWords = ["in", "is", "import", "as", "break", "continue", "throw", "try", "catch", "finally"]
+    private static let contextualWords = ["in", "is", "import", "as", "break", "continue", "throw", "try", "catch", "finally", "static"]
 
     /// Each text in quotes is a token of its own, and there are no other kinds of tokens.
     @Test func textsOfTheGrammarAreTheTokens() throws {

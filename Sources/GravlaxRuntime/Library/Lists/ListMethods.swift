@@ -45,6 +45,15 @@ extension Machine {
                 return failed("The comparator of list.sort must give a number or a boolean, not \(kindName(argument)).")
             }
             return Value(argument.number < 0)
+        case .textMethod:
+            guard let method = textMethod(of: argument) else { return failed("An instance has lost its text.") }
+            return makeBoundMethod(argument, method)
+        case .checkText:
+            return isText(Value(bits: window[2]), of: argument) ? Value(bits: window[2]) : nil
+        case .write:
+            ownTexts = Value(bits: window[2]).words
+            defer { ownTexts = nil }
+            return makeText(of: argument)
         case .endSort:
             let count = ListObject.count(argument.words)
             guard ListObject.count(list) == count else { return failed("The list changed size while it was sorted.") }
