@@ -49,6 +49,23 @@ struct FileModuleSuite {
         #expect(lines.first == "error: Undefined variable 'nothing'.")
     }
 
+    /// As clox has it for the program itself; lines of a module have its name.
+    @Test func loxDiagnosticsNameModules() throws {
+        let lines = try errors(
+            ["main.lox": "import \"a.lox\" as a;\na.f();", "a.lox": "fun f() {\n  return -nil;\n}"], ["--diagnostics=lox"])
+        #expect(lines == ["Operand must be a number.", "[line 2 of a.lox] in f()", "[line 2] in script"])
+        let compiled = try errors(["main.lox": "import \"a.lox\" as a;", "a.lox": "\nvar x = ;"], ["--diagnostics=lox"])
+        #expect(compiled == ["[line 2 of a.lox] Error at ';': Expect expression."])
+        let own = try errors(["main.lox": "import \"a.lox\" as a;\nvar x = ;", "a.lox": ""], ["--diagnostics=lox"])
+        #expect(own == ["[line 2] Error at ';': Expect expression."])
+    }
+
+    @Test func tracesOfErrorsNameModules() throws {
+        let text = "import \"a.lox\" as a;\nvar trace;\ntry { a.f(); } catch (e) { trace = e.trace; }\nthrow trace.join(\"; \");"
+        let lines = try errors(["main.lox": text, "a.lox": "fun f() {\n  return -nil;\n}"])
+        #expect(lines.first == "error: Uncaught: [line 2 of a.lox] in f(); [line 3] in script")
+    }
+
     @Test func unknownMemberNamesTheModule() throws {
         let lines = try errors(["main.lox": "import \"a.lox\" as a;\na.aera();", "a.lox": "fun area() {}"], [])
         #expect(lines.first == "error: Module 'a.lox' has no member 'aera'.")

@@ -139,7 +139,7 @@ import Testing
         let rules = try Self.read()
         var uses: [String: Int] = [:]
         var compiled = 0
-        for seed in 0..<1200 {
+        for seed in 0..<2000 {
             var deriver = Deriver(rules: rules, state: UInt64(seed))
             deriver.derive(.rule("program"), fuel: 24)
             let text = deriver.output.joined(separator: " ")
