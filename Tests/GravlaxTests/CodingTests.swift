@@ -11,6 +11,24 @@ struct CodingTests {
         var isAdmin = false
     }
 
+    /// The names of what there is.
+    struct Names: Decodable {
+        struct Key: CodingKey {
+            let stringValue: String
+            var intValue: Int? { nil }
+            init?(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+        let names: [String]
+        init(from decoder: any Decoder) throws { names = try decoder.container(keyedBy: Key.self).allKeys.map(\.stringValue) }
+    }
+
+    @Test func errorsShowTheirFieldsOnly() throws {
+        let source = "var error; try { nil.x; } catch (e) { error = e; } error"
+        let found = try Interpreter().evaluate(source, decoding: Names.self)
+        #expect(found.names.sorted() == ["line", "message", "trace"])
+    }
+
     struct Place: Codable, Equatable {
         var x: Int8
         var y: Float

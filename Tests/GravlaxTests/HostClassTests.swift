@@ -130,6 +130,44 @@ struct HostClassTests {
         #expect(try interpreter.evaluate("isAnn(ann())", as: Bool.self))
     }
 
+    /// Methods of the host's with names that the language knows.
+    @Test(arguments: [false, true])
+    func textsAndLoops(stress: Bool) throws {
+        final class Numbers: HostObject {}
+        let interpreter = try Self.makeInterpreter(stress: stress)
+        let counter: Value = try interpreter.evaluate("(fun (n) => fun () { n -= 1; return n < 0 ? nil : n; })")
+        try interpreter.define("Numbers", as: Numbers.self) { type in
+            type.initializer { () in Numbers() }
+            type.method("toString") { (_: Numbers) in "numbers" }
+            type.method("iterate") { (_: Numbers) in try counter(3) as Value }
+        }
+        let text: String = try interpreter.evaluate(
+            """
+            class Own < Numbers { toString() { return "own " + super.toString(); } }
+            var all = [];
+            for (var i, x in Numbers()) all.push("${i} ${x}");
+            "${Numbers()} ${[Numbers(), Own()]} ${str(Own())} ${all}"
+            """)
+        #expect(text == "numbers [numbers, own numbers] own numbers [\"0 2\", \"1 1\", \"2 0\"]")
+        #expect("\(try interpreter.evaluate("Own()", as: Value.self))" == "own numbers")
+    }
+
+    @Test func textsAndLoopsThatFail() throws {
+        final class Odd: HostObject {}
+        let interpreter = try Self.makeInterpreter()
+        try interpreter.define("Odd", as: Odd.self) { type in
+            type.initializer { () in Odd() }
+            type.method("toString") { (_: Odd) in 1 }
+            type.method("iterate") { (_: Odd, x: Int) in x }
+        }
+        func message(_ source: String) -> String? {
+            #expect(throws: ScriptError.self) { try interpreter.run(source) }?.message
+        }
+        #expect(message("print Odd();") == "toString() of Odd has to return a string.")
+        #expect(message("for (var x in Odd()) {}") == "Expected 1 arguments but got 0.")
+        #expect("\(try interpreter.evaluate("Odd()", as: Value.self))" == "Odd instance")
+    }
+
     @Test func scriptsCallBack() throws {
         let interpreter = try Self.makeInterpreter()
         let account: Account = try interpreter.evaluate("var a = Account(\"A\"); a.each(fun (it) { it.deposit(3); it.each(fun (again) { again.deposit(4); }); }); a")

@@ -6,6 +6,13 @@ struct LimitTests {
     private static let loops = [
         "while (true) {}", "for (;;) {}", "fun f() { f(); } while (true) { fun g() {} g(); }", "var i = 0; while (i >= 0) i = i + 1;",
         "for (var x in 0..1000000000000) {}",
+        "class Ones { iterate() { return fun () => 1; } } for (var x in Ones()) {}",
+        """
+        class Node { toString() { return this.next == nil ? "" : "${this.next}${this.next}"; } }
+        var node = Node(); node.next = nil;
+        for (var i in 0..60) { var next = node; node = Node(); node.next = next; }
+        print node;
+        """,
         """
         class Node { ends { return this.next == nil ? 1 : this.next.ends + this.next.ends; } }
         var node = Node(); node.next = nil;

@@ -204,6 +204,11 @@ struct CommandLineSuite {
         ("class A {\n\n  m() { return 1; }\n}\nA().m()", "1\n", ""),
         ("print (1\n;)\n2", "2\n", "[line 2] Error at ';': Expect ')' after expression.\n[line 2] Error at ')': Expect expression.\n"),
         ("var x = 5; // no end {\nx", "5\n", ""),
+        ("class A { toString() { return \"text\"; } }\nA()\n[A()]", "text\n[text]\n", ""),
+        (
+            "class A { toString() { return nil.x; } }\nA()\n1", "1\n",
+            "Only instances have properties.\n[line 1] in toString()\n"
+        ),
         ("nil", "", ""),
         ("fun g() { return nil(); }\ng();\n4", "4\n", "Can only call functions and classes.\n[line 1] in g()\n[line 1] in script\n"),
     ]) func inputsMayHaveSeveralLines(input: String, output: String, errors: String) throws {

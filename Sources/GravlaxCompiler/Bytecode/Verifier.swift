@@ -84,6 +84,9 @@ package struct Verifier {
         if function.kind == .script, function.arity != 0 || !function.captures.isEmpty {
             fail(nil, "the script has parameters or captures")
         }
+        if function.kind == .getter, function.arity != 0 {
+            fail(nil, "a getter has parameters")
+        }
         if function.arity < 0 || function.registerCount < function.arity + 1 {
             fail(nil, "no room for the parameters")
         }
@@ -127,6 +130,10 @@ package struct Verifier {
             if instruction.b == 0 { fail(pc, "joins nothing") }
         case .modi:
             if instruction.c == 0 { fail(pc, "divides by zero") }
+        case .complete:
+            if function.kind != .getter { fail(pc, "completes an instruction, but is no getter") }
+        case .return, .returnnil:
+            if function.kind == .getter { fail(pc, "returns from a getter, whose result completes an instruction") }
         case .closure:
             checkCaptures(of: instruction, at: pc)
         default:

@@ -43,7 +43,7 @@ extension Interpreter {
     /// What `print` shows, and the error of a `toString()`.
     package func printedText(of value: HostValue) throws(RuntimeError) -> String {
         guard machine.hasOwnTexts else { return description(value) }
-        let text = try perform("fun (x) => \"${x}\"", [value])
+        let text = try perform("(fun (x) => \"${x}\")", [value])
         return self.text(text) ?? description(value)
     }
 

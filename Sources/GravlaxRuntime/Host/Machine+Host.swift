@@ -116,7 +116,7 @@ extension Machine {
     func callHost(
         _ frame: FramePointer, _ native: ObjectWords, _ arguments: [Value], _ take: (FramePointer, Value) -> Void
     ) -> FramePointer? {
-        let function = hostFunctions[upperHalf(native[0]) - HostFunction.firstNumber]
+        let function = hostFunction(native)
         guard case .synchronous(let body) = function.body else {
             _ = fail("'\(function.name)' is asynchronous, and cannot be a property.")
             return nil
@@ -154,6 +154,9 @@ extension Machine {
         let slot = handles.take(value.bits, mutator)
         return HostValue(value, handle: Handle(value.bits, slot: slot, in: handles, of: owner))
     }
+
+    /// What a native function of the host's stands for.
+    func hostFunction(_ native: ObjectWords) -> HostFunction { hostFunctions[upperHalf(native[0]) - HostFunction.firstNumber] }
 
     /// A function object for `function`.
     func makeHostFunction(_ function: HostFunction) -> Value? {

@@ -60,6 +60,10 @@ extension Machine {
 
     /// Lets the instruction go on with what a native function gives, whose one argument is `receiver`.
     func completing(_ frame: FramePointer, withHost native: ObjectWords, _ receiver: Value) -> FramePointer? {
+        if let count = hostFunction(native).parameterCount, count != 0 {
+            _ = fail("Expected \(count) arguments but got 0.")
+            return nil
+        }
         temporaries[1] = Value.nilBits
         defer { temporaries[1] = 0 }
         let next = callHost(frame, native, [receiver]) { temporaries[1] = $1.bits }

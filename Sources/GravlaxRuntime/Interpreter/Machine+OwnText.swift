@@ -9,7 +9,7 @@ extension Machine {
     func textMethod(of value: Value) -> Value? {
         guard hasOwnTexts, let instance = value.object(.instance) else { return nil }
         guard let method = ClassObject.method(toStringSymbol, of: InstanceObject.classWords(instance)) else { return nil }
-        if method.kind == .native { return method }
+        if method.kind == .native { return hostFunction(method.words).parameterCount ?? 0 == 0 ? method : nil }
         return Machine.isMethod(method) && ClosureObject.prototype(method.words).pointee.accepts(argumentCount: 0)
             ? method : nil
     }

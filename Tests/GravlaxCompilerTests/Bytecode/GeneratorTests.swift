@@ -117,6 +117,22 @@ import Testing
         #expect(program.classes[0].fieldNames.map { program.symbols[Int($0)] } == ["f"])
     }
 
+    @Test func gettersCompleteAndStaticFieldsComeLast() throws {
+        let getter = w.functionID("g", []) { [w.giveBack(w.add(.this))] }
+        let method = w.functionID("m", []) { [] }
+        let declaration = w.add(
+            .class(
+                w.name("A"), superclass: nil,
+                members: [.staticField(w.name("f"), w.add(.this)), .getter(getter), .staticMethod(method)]))
+        let program = try w.compile(declaration)
+        #expect(listing(program) == [
+            "class R1 T0 ; A", "defglobal R1 G1 ; A", "closure R2 F1 ; g", "method R1 R2 Y0 ; g",
+            "closure R2 F2 ; m", "staticmember R1 R2 Y1 ; m", "move R2 R1", "staticmember R2 R2 Y2 ; f", "returnnil",
+        ])
+        #expect(listing(program, 1) == ["complete R0"])
+        #expect(Disassembler(program).listing(of: program.functions[1]).hasPrefix("getter g/0: "))
+    }
+
     @Test func methodCallIsInvoked() throws {
         let program = try w.compile(w.effect(w.add(.call(w.add(.get(w.v("o"), w.name("m"))), [w.n(1)]))))
         #expect(listing(program) == ["getglobal R1 G1 ; o", "loadint R2 1", "invoke R1 1 S0 ; m", "returnnil"])

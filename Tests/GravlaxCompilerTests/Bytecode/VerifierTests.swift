@@ -88,6 +88,25 @@ import Testing
         #expect(failures.contains { $0.message.contains(message) }, "\(failures)")
     }
 
+    /// A getter's result completes an instruction of the caller; any other function returns.
+    @Test(arguments: [
+        (.getter, 0, Instruction(.returnnil), "returns from a getter"), (.getter, 0, Instruction(.return, a: 0), "returns from a getter"),
+        (.method, 0, Instruction(.complete, a: 0), "but is no getter"), (.getter, 1, Instruction(.complete, a: 0), "has parameters"),
+        (.getter, 0, Instruction(.complete, a: 0), nil),
+    ] as [(FunctionPrototype.Kind, Int, Instruction, String?)])
+    func gettersComplete(kind: FunctionPrototype.Kind, arity: Int, last: Instruction, message: String?) {
+        func function(_ kind: FunctionPrototype.Kind, _ arity: Int, _ code: Instruction) -> FunctionPrototype {
+            FunctionPrototype(
+                name: nil, kind: kind, arity: arity, registerCount: 4, code: [code.word], live: [1], lines: [1],
+                spans: [CodeSpan(start: 0, end: 0)])
+        }
+        let program = Program(
+            functions: [function(.script, 0, Self.end), function(kind, arity, last)], classes: [], symbols: [],
+            globalNames: [], sourceName: "test")
+        let failures = Verifier.verify(program)
+        #expect(message.map { message in failures.contains { $0.message.contains(message) } } ?? failures.isEmpty, "\(failures)")
+    }
+
     @Test(arguments: [(1, 2, false), (1, 1, true), (2, -1, false), (0, 0, true)])
     func countsOfArgumentsAreThoseOfParameters(arity: Int, required: Int, hasRest: Bool) {
         func function(_ kind: FunctionPrototype.Kind, _ arity: Int, _ required: Int, _ hasRest: Bool) -> FunctionPrototype {
