@@ -50,6 +50,37 @@ struct AsynchronousTests {
         ("class A { m() { return fetch(\"above\"); } } class B < A { m() { return super.m(); } } B().m()", "what above holds"),
     ]
 
+    /// Where instructions call scripts in their middle.
+    private static let callsInTheMiddle: [(source: String, result: String)] = [
+        ("class A { text { return fetch(\"a getter\"); } } A().text", "what a getter holds"),
+        ("class A { get { return fetch; } } A().get(\"what a getter gives\")", "what what a getter gives holds"),
+        ("class A { toString() { return fetch(\"toString\"); } } \"${A()}\"", "what toString holds"),
+        ("class A { toString() { return fetch(\"x\"); } } \"${[A(), A()]}\"", "[what x holds, what x holds]"),
+        ("class A { iterate() { var n = 0; return fun () { n += 1; return n < 3 ? fetch(\"${n}\") : nil; }; } } "
+            + "var s = \"\"; for (var x in A()) s = s + x + \";\"; s", "what 1 holds;what 2 holds;"),
+        ("class A { static make(x) { return fetch(x); } } A.make(\"static\")", "what static holds"),
+    ]
+
+    @Test(arguments: callsInTheMiddle.indices, [false, true]) func instructionsWaitInTheirMiddle(
+        _ index: Int, hostile: Bool
+    ) async throws {
+        let (source, result) = Self.callsInTheMiddle[index]
+        let interpreter = try Self.make(hostile: hostile)
+        for _ in 0..<2 {
+            let got: String = try await interpreter.evaluate(source)
+            #expect(got == result)
+        }
+    }
+
+    @Test func whatIsPrintedIsThereWhileAScriptWaits() async throws {
+        let printed = Mutex("")
+        let interpreter = try Interpreter(output: { text in printed.withLock { $0 += text } })
+        interpreter.define("look") { () async -> String in printed.withLock { $0 } }
+        let before: String = try await interpreter.evaluate(
+            "class A { toString() { return \"an A\"; } } print \"one\"; print A(); look()")
+        #expect(before == "one\nan A\n")
+    }
+
     @Test(arguments: places.indices, [false, true]) func scriptsWaitAnywhere(_ index: Int, hostile: Bool) async throws {
         let (source, result) = Self.places[index]
         let interpreter = try Self.make(hostile: hostile)

@@ -155,4 +155,59 @@ struct GuideTests {
         let text: String = try interpreter.evaluate("text")
         #expect(text == "Hello, Ann!")
     }
+
+    struct Pages: Sendable {
+        func text(at url: String) async throws -> String {
+            await Task.yield()
+            return "the text of \(url)"
+        }
+    }
+
+    @Test func asynchronousFunctions() async throws {
+        let pages = Pages()
+        let interpreter = try Interpreter(.init(timeLimit: .seconds(10)))
+        interpreter.define("fetch") { (url: String) async throws -> String in try await pages.text(at: url) }
+        let sizes: [Int] = try await interpreter.evaluate("[\"/index\", \"/about\"].map(fun (url) => fetch(url).count)")
+        #expect(sizes == [18, 18])
+    }
+
+    @Test func compiledScripts() throws {
+        let script = try Script("greeting + \", \" + name + \"!\"", name: "greet")
+        for name in ["Ann", "Bob"] {
+            let interpreter = try Interpreter()
+            try interpreter.set("greeting", "Hello")
+            try interpreter.set("name", name)
+            let text: String = try interpreter.evaluate(script)
+            print(text)
+        }
+        let interpreter = try Interpreter()
+        try interpreter.run("var name = \"Eve\"; var greeting = \"Good day\";")
+        #expect(try interpreter.evaluate(script, as: String.self) == "Good day, Eve!")
+    }
+
+    @Test func sharedInterpreters() async throws {
+        let pages = Pages()
+        let shared = try SharedInterpreter(.init(fuel: 1_000_000))
+        try await shared.use { interpreter in
+            interpreter.define("fetch") { (url: String) async throws -> String in try await pages.text(at: url) }
+            try await interpreter.run("var count = 0; fun size(url) { count += 1; return fetch(url).count; }")
+        }
+        async let index: Int = shared.evaluate("size(\"/index\")")
+        async let about: Int = shared.evaluate("size(\"/about\")")
+        let both = try await index + about
+        #expect(both == 36)
+    }
+
+    @Test func watching() async throws {
+        let interpreter = try Interpreter()
+        let events = interpreter.events()
+        try await interpreter.run("for (var i = 0; i < 100000; i += 1) { var xs = [i, [i]]; }")
+        for await event in events {
+            if case .cycle(let number, let duration, let bytes) = event.change {
+                print("collection \(number) took \(duration) and found \(bytes) bytes alive")
+                break
+            }
+        }
+        #expect(interpreter.statistics().cycles > 0)
+    }
 }
