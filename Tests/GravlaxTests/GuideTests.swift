@@ -165,7 +165,7 @@ struct GuideTests {
 
     @Test func asynchronousFunctions() async throws {
         let pages = Pages()
-        let interpreter = try Interpreter(.init(timeLimit: .seconds(10)))
+        let interpreter = try Interpreter()
         interpreter.define("fetch") { (url: String) async throws -> String in try await pages.text(at: url) }
         let sizes: [Int] = try await interpreter.evaluate("[\"/index\", \"/about\"].map(fun (url) => fetch(url).count)")
         #expect(sizes == [18, 18])
