@@ -32,13 +32,18 @@ public struct Configuration: Sendable {
     public var moduleLoader: (any ModuleLoader & Sendable)?
     /// Whether scripts may import `std/io`: read and write files, standard input and standard error.
     public var grantsFiles: Bool
+    /// What scripts read as standard input, by `std/io`: gives the next line, without its end, and nil at the end. Called on the
+    /// thread that runs the script. Nil: the process's standard input, where `grantsFiles` says so.
+    public var input: (@Sendable () -> String?)?
+    /// What scripts have as `std/os`; nil: nothing, they can't import it.
+    public var system: SystemGrant?
     /// Settings of the heap beyond its budget.
     public var heap: HeapConfiguration
 
     public init(
-        heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, depth: Int? = nil,
-        flushesLines: Bool = false,
-        moduleLoader: (any ModuleLoader & Sendable)? = nil, grantsFiles: Bool = false, heap: HeapConfiguration = HeapConfiguration()
+        heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, depth: Int? = nil, flushesLines: Bool = false,
+        moduleLoader: (any ModuleLoader & Sendable)? = nil, grantsFiles: Bool = false,
+        input: (@Sendable () -> String?)? = nil, system: SystemGrant? = nil, heap: HeapConfiguration = HeapConfiguration()
     ) {
         self.heapBudget = heapBudget
         self.fuel = fuel
@@ -47,6 +52,8 @@ public struct Configuration: Sendable {
         self.flushesLines = flushesLines
         self.moduleLoader = moduleLoader
         self.grantsFiles = grantsFiles
+        self.input = input
+        self.system = system
         self.heap = heap
     }
 }

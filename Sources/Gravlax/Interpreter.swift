@@ -40,7 +40,7 @@ public final class Interpreter: Sendable {
             throw ScriptError(RuntimeError(message: "Out of memory.", kind: .outOfMemory))
         }
         listeners = CollectorListeners(core)
-        core.grants.io = configuration.grantsFiles
+        core.grants = configuration.grants
         core.fuel = configuration.fuel
         core.timeLimit = configuration.timeLimit
         core.onCallbackError = { warnings(ScriptError($0)) }

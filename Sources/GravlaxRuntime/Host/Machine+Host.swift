@@ -141,7 +141,7 @@ extension Machine {
             return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error))
         }
         switch script.kind {
-        case .fuel, .deadline, .interrupted: return .limit(script.kind)
+        case .fuel, .deadline, .interrupted, .exit: return .limit(script.kind)
         case .error, .outOfMemory, .stackOverflow:
             return .host(
                 HostFailure(message: script.message, kind: script.kind, trace: script.trace + [own], cause: script.cause ?? error))

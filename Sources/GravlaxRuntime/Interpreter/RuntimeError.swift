@@ -41,6 +41,8 @@ public struct RuntimeError: Error, Sendable {
         case deadline
         /// Another thread interrupted the script.
         case interrupted
+        /// The script ended itself by `os.exit`, with this code.
+        case exit(Int32)
 
         var text: String {
             switch self {
@@ -50,6 +52,7 @@ public struct RuntimeError: Error, Sendable {
             case .fuel: "Out of fuel."
             case .deadline: "Deadline passed."
             case .interrupted: "Interrupted."
+            case .exit(let code): "Exited with code \(code)."
             }
         }
     }

@@ -9,6 +9,7 @@ extension Machine {
             return makeList(of: system.arguments)
         case .environment:
             let name = StringObject.text(Value(bits: window[1]).words)
+            if let environment = system.environment { return environment[name].map { makeString($0) } ?? .nil }
             guard let value = getenv(name) else { return .nil }
             return makeString(String(cString: value))
         case .exit:
@@ -17,7 +18,12 @@ extension Machine {
                 return failed("os.exit expects a whole number from 0 to 255 as 'code', not \(NumberFormatting.text(code.number)).")
             }
             output.flush()
-            system.exit(code.isNil ? 0 : Int32(code.number))
+            let number = code.isNil ? 0 : Int32(code.number)
+            guard let exit = system.exit else {
+                failure = .limit(.exit(number))
+                return nil
+            }
+            exit(number)
         default:
             fatalError("not a member of std/os")
         }
