@@ -12,7 +12,7 @@ struct ScriptSuite {
         [
             "gc", "closure", "class", "string", "list", "map", "inheritance", "module", "finalizer", "weak", "interpolation",
             "range", "slice", "function_expression", "default_parameter", "rest_parameter", "compound_assignment", "error",
-            "library", "file_module", "std_json", "std_random", "getter", "to_string", "static", "iterate",
+            "library", "file_module", "std_json", "std_random", "getter", "to_string", "static", "iterate", "class_members",
         ].contains {
             path.hasPrefix("Tests/Scripts/\($0)/")
         } || path.hasPrefix("Examples/")
