@@ -5,15 +5,16 @@ import Synchronization
 
 /// One action for the whole process, which is done before it ends in one of these ways. Any thread.
 enum EarlyEnd {
-    private static let action = Mutex<(@Sendable () -> Void)?>(nil)
+    private static let action = Mutex<(@Sendable () -> Bool)?>(nil)
     private static let awaited = Mutex(sigset_t())
 
     /// From now on `body` runs first: on the thread whose output failed, or, for a signal, on one that waits for signals,
     /// beside the program. A signal still ends the process by its default action, and one that the parent had ignored
     /// stays ignored. On the main thread, and before it makes others that do not block signals.
     ///
-    /// - Parameter body: may be called several times, and by several threads; returns when its work is done.
-    static func first(_ body: @escaping @Sendable () -> Void) {
+    /// - Parameter body: may be called several times, and by several threads; returns when its work is done: false, if it
+    ///   could not be.
+    static func first(_ body: @escaping @Sendable () -> Bool) {
         action.withLock { $0 = body }
         // The failed write then ends the process.
         signal(SIGPIPE, SIG_IGN)
@@ -31,17 +32,18 @@ enum EarlyEnd {
         pthread_detach(thread)
     }
 
-    /// Ends the process without running what `exit` runs: other threads may be anywhere.
+    /// Ends the process without running what `exit` runs: other threads may be anywhere. With 74 instead of 0 when the action
+    /// has failed.
     static func exit(_ code: Int32) -> Never {
-        runAction()
-        _exit(code)
+        let isDone = runAction()
+        _exit(code == 0 && !isDone ? 74 : code)
     }
 
     private static func awaitSignal() -> Never {
         var signals = awaited.withLock { $0 }
         var number: Int32 = 0
         while sigwait(&signals, &number) != 0 {}
-        runAction()
+        _ = runAction()
         signal(number, SIG_DFL)
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         raise(number)
@@ -49,8 +51,8 @@ enum EarlyEnd {
     }
 
     /// Outside of the lock: the action may fail to write as well, and come back here.
-    private static func runAction() {
-        action.withLock { $0 }?()
+    private static func runAction() -> Bool {
+        action.withLock { $0 }?() ?? true
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {

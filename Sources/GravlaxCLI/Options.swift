@@ -91,7 +91,9 @@ package struct ByteSize: ExpressibleByArgument {
         ]
         let text = argument.uppercased()
         guard let (unit, scale) = units.first(where: { text.hasSuffix($0.0) }),
-            let number = Double(text.dropLast(unit.count)), number >= 0
+            // No hexadecimal digits, no exponent, no word.
+            text.dropLast(unit.count).allSatisfy({ $0.isASCII && $0.isNumber || $0 == "." }),
+            let number = Double(text.dropLast(unit.count))
         else { return nil }
         let bytes = number * scale
         guard bytes < 0x1p63 else { return nil }

@@ -29,7 +29,7 @@ struct ReadEvalPrintLoop {
         }
         if !chunk.isEmpty { evaluate(chunk) }
         if showsPrompt { StandardStream.output.write("\n") }
-        session.finish()
+        try session.finish()
     }
 
     /// Lines are read on while a bracket or a string is open; at a terminal only as long as nothing is wrong yet.

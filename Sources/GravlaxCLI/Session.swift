@@ -29,21 +29,25 @@ final class Session {
             throw failure("cannot start: not enough memory", exitCode: 70)
         }
         interpreter.grants.io = true
-        interpreter.grants.system = Grants.System(arguments: arguments) { EarlyEnd.exit($0) }
         let heap = interpreter.heap
         TracePrinter(memory.traceLines | settings.traceLines) { StandardStream.error.write($0) }.attach(to: heap)
         trace = try memory.trace.map { try TraceOutput(path: $0, of: heap) }
+        interpreter.grants.system = Grants.System(arguments: arguments) { [unowned self] code in
+            printFinalizers()
+            printStatistics()
+            EarlyEnd.exit(code)
+        }
     }
 
     /// Compiles and runs a program, then writes the trace and prints the statistics that were asked for.
     ///
-    /// - Throws: `ExitCode` 65 or 70, after the errors have been reported.
+    /// - Throws: `ExitCode` 65 or 70, after the errors have been reported; 74, if the trace could not be written.
     func runProgram(name: String, bytes: [UInt8]) throws {
         // Also for a program that does not compile: what the file held before is gone.
         defer { trace?.finish() }
         let program = try diagnostics.compile(name: name, bytes: bytes, globalNames: interpreter.globalNames, sources: sources)
-        defer { report() }
         reportCallbackErrors(name: name, bytes: bytes)
+        defer { report() }
         do {
             try interpreter.run(program)
             if memory.finalizesAtExit { interpreter.finalizeAll() }
@@ -52,6 +56,11 @@ final class Session {
                 error, name: name, bytes: bytes, globalNames: interpreter.definedGlobalNames, sources: sources)
             throw ExitCode(70)
         }
+        try requireTrace()
+    }
+
+    private func requireTrace() throws {
+        if trace?.finish() == false { throw ExitCode(74) }
     }
 
     /// Runs one input of the read-eval-print loop. Errors are reported and end nothing.
@@ -79,10 +88,12 @@ final class Session {
         }
     }
 
-    func finish() {
+    /// - Throws: `ExitCode` 74, if the trace could not be written.
+    func finish() throws {
         if memory.finalizesAtExit { interpreter.finalizeAll() }
         interpreter.flush()
         report()
+        try requireTrace()
     }
 
     private func report() {

@@ -12,7 +12,7 @@ final class TraceOutput: Sendable {
     private let descriptor: Int32
     private let heap: Heap
     /// Held over the writing, so that the process does not end meanwhile.
-    private let isFinished = Mutex(false)
+    private let outcome = Mutex<Bool?>(nil)
 
     /// Switches the events of the heap on, and sees to it that the file is written however the process ends, but for what
     /// cannot be caught.
@@ -27,15 +27,18 @@ final class TraceOutput: Sendable {
         EarlyEnd.first { [self] in finish() }
     }
 
-    /// Writes what the heap kept, and closes the file; the second time nothing. A failure is reported and changes no exit
-    /// code: the program has run. Any thread, also beside the program.
-    func finish() {
-        let isWritten = isFinished.withLock { isFinished in
-            if isFinished { return true }
-            isFinished = true
-            return writeAll()
+    /// Writes what the heap kept, and closes the file; the second time nothing. Any thread, also beside the program.
+    ///
+    /// - Returns: false when the file is not whole, which has been reported: what would be success then is exit code 74.
+    @discardableResult
+    func finish() -> Bool {
+        outcome.withLock { outcome in
+            if let outcome { return outcome }
+            let isWritten = writeAll()
+            if !isWritten { _ = Self.unwritable(path) }
+            outcome = isWritten
+            return isWritten
         }
-        if !isWritten { _ = Self.unwritable(path) }
     }
 
     /// - Returns: false with `errno` set when the file is not whole.

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Gravlax
 import Testing
 
@@ -65,6 +66,17 @@ struct LimitTests {
     @Test func workOfBuiltInsTakesFuel() throws {
         let interpreter = try Interpreter(.init(fuel: 20_000))
         try expect(.fuel, "var s = \"ab\".repeat(4000000); s.contains(\"abc\"); s.contains(\"abd\");", in: interpreter)
+    }
+
+    /// Nobody ever writes.
+    @Test func waitingForInputMeetsTheDeadline() throws {
+        let path = "\(NSTemporaryDirectory())gravlax-\(UUID().uuidString)"
+        #expect(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let writer = open(path, O_RDWR)
+        defer { close(writer) }
+        let interpreter = try Interpreter(.init(timeLimit: .milliseconds(20), grantsFiles: true))
+        try expect(.deadline, "import \"std/io\" as io; io.readFile(\"\(path)\");", in: interpreter)
     }
 
     @Test func loopingFinalizersEnd() throws {

@@ -128,6 +128,8 @@ extension Machine {
 
     /// Where a buffer is while a list or map grows into it, or a string while it is filled.
     static var growingPlace: Int { 8 }
+    /// And the index of the map.
+    static var growingIndexPlace: Int { 9 }
 
     /// Appends to a list that has room; false, and nothing done, when `words` is no such list.
     @inline(__always) func pushFast(_ value: UInt64, to words: ObjectWords) -> Bool {

@@ -123,7 +123,7 @@ extension Machine {
     }
 
     /// A long string whose text is not there yet; its hash is not known.
-    private func makeLongString(byteCount: Int) -> ObjectWords? {
+    func makeLongString(byteCount: Int) -> ObjectWords? {
         guard byteCount <= StringObject.maximumByteCount else {
             failure = .outOfMemory
             return nil
@@ -134,6 +134,18 @@ extension Machine {
         StringObject.initializeLong(words, byteCount: byteCount, isASCII: false)
         words[1] = 0
         return words
+    }
+
+    /// Of bytes that an object in a root holds. Polls; `nil`: failed.
+    func isASCII(_ text: UnsafeRawBufferPointer) -> Bool? {
+        var start = 0
+        while start < text.count {
+            let end = min(start + Machine.bytesBetweenPolls, text.count)
+            guard Machine.isASCII(UnsafeRawBufferPointer(rebasing: text[start..<end])) else { return false }
+            guard worked(end - start) else { return nil }
+            start = end
+        }
+        return true
     }
 
     private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {

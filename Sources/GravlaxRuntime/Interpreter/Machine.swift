@@ -31,7 +31,7 @@ final class Machine: RootSource {
     var top: FramePointer?
     /// Objects that a slow path has made and not yet stored anywhere.
     let temporaries: UnsafeMutablePointer<UInt64>
-    static let temporaryCount = 9
+    static let temporaryCount = 10
     /// What calls of built-ins look at, by built-in.
     let builtins: UnsafeMutablePointer<BuiltinTable.Record>
     /// Slots beyond those of a program, for what runs inside it: globals do not move then. Memory that nothing touches.
@@ -100,7 +100,7 @@ final class Machine: RootSource {
     /// What the host lets programs do.
     var grants = Grants()
     /// What was read from standard input and not given to the program yet.
-    var input: [UInt8] = []
+    var input = PendingInput()
     /// The state of `std/random`, once it has been used.
     var random: RandomState?
     /// Functions that call what is in their R[0], by the count of its arguments; made when they are used first.

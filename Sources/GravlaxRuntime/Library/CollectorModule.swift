@@ -165,21 +165,24 @@ extension Machine {
     /// Tells the tracer, if there is one, of the last cycle, unless it knows.
     func runTracer() {
         guard tracer != Value.nilBits, let cycle = heap.lastCycle, cycle.number != tracedCycles else { return }
+        let missed = cycle.number - tracedCycles - 1
         tracedCycles = cycle.number
         withCalls { call in
-            guard let event = makeEvent(cycle) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
+            guard let event = makeEvent(cycle, missed: missed) else { return report(above: top.unsafelyUnwrapped - state.pointee.stack.frames) }
             call(tracer, event.bits)
         }
     }
 
     /// The numbers of a gctrace line.
-    private func makeEvent(_ cycle: CycleReport) -> Value? {
+    ///
+    /// - Parameter missed: cycles that ended since the tracer was called last, and before this one.
+    private func makeEvent(_ cycle: CycleReport, missed: UInt64) -> Value? {
         let numbers = [
             ("cycle", cycle.number), ("startNs", cycle.start), ("endNs", cycle.end), ("sweepNs", cycle.sweeping),
             ("firstStopNs", cycle.sweepTermination.timeStopped), ("markNs", cycle.marking),
             ("lastStopNs", cycle.markTermination.timeStopped), ("assistNs", cycle.assistTime),
             ("backgroundNs", cycle.backgroundTime), ("idleNs", cycle.idleTime), ("liveBefore", cycle.liveBefore),
-            ("liveAfter", cycle.liveAfter), ("marked", cycle.marked), ("goal", cycle.goal),
+            ("liveAfter", cycle.liveAfter), ("marked", cycle.marked), ("goal", cycle.goal), ("missed", missed),
         ]
         return makeRecord(
             numbers.map { ($0, Value(count: $1)) }

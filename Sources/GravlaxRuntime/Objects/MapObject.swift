@@ -54,7 +54,7 @@ enum MapObject {
         let leftValue = Value(bits: left)
         let rightValue = Value(bits: right)
         guard StringObject.isString(leftValue), StringObject.isString(rightValue) else {
-            return Arithmetic.rangesAreEqual(leftValue, rightValue)
+            return RangeObject.areSameKey(leftValue, rightValue)
         }
         return StringObject.areEqual(leftValue.words, rightValue.words)
     }
@@ -82,13 +82,6 @@ enum MapObject {
                 if areEqual(entries[2 &* entry], key) { return entry }
             }
             position = (position &+ 1) & mask
-        }
-    }
-
-    /// Enters all entries of `map` into an empty index.
-    static func fill(_ index: ObjectWords, entries: UnsafeMutablePointer<UInt64>, used: Int) {
-        for entry in 0..<used where entries[2 * entry] != Value.undefinedBits {
-            place(index, key: entries[2 * entry], entry: entry)
         }
     }
 
@@ -155,8 +148,11 @@ extension Machine {
             return false
         }
         guard let buffer = makeBuffer(capacity: 2 * max(4, count * 2)) else { return false }
+        temporaries[Machine.growingPlace] = Value(buffer: buffer).bits
+        defer { temporaries[Machine.growingPlace] = 0 }
         let capacity = BufferObject.capacity(buffer) / 2
         let fresh = buffer + BufferObject.first
+        // Plain stores will do: see `copyWords`.
         var used = 0
         if MapObject.used(map) > 0 {
             let entries = MapObject.entries(map)
@@ -164,18 +160,22 @@ extension Machine {
                 fresh[2 * used] = entries[2 * entry]
                 fresh[2 * used + 1] = entries[2 * entry + 1]
                 used += 1
+                guard worked(16) else { return false }
             }
         }
         var index: UInt64 = 0
         if capacity > MapObject.linearLimit {
-            temporaries[1] = Value(buffer: buffer).bits
-            defer { temporaries[1] = 0 }
             var slotCount = 16
             while slotCount * 3 < capacity * 4 { slotCount *= 2 }
             guard let words = allocateNoScan(byteCount: 8 + slotCount * 4) else { return false }
             words[0] = ObjectKind.buffer.header(upper: UInt32(slotCount))
-            MapObject.fill(words, entries: fresh, used: used)
             index = Value(buffer: words).bits
+            temporaries[Machine.growingIndexPlace] = index
+            defer { temporaries[Machine.growingIndexPlace] = 0 }
+            for entry in 0..<used {
+                MapObject.place(words, key: fresh[2 * entry], entry: entry)
+                guard worked(32) else { return false }
+            }
         }
         mutator.store(Value(buffer: buffer).bits, to: map + 2)
         mutator.store(index, to: map + 3)

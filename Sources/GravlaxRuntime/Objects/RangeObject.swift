@@ -14,6 +14,16 @@ enum RangeObject {
             start: Double(bitPattern: words[1]), end: Double(bitPattern: words[2]), isClosed: words[0] & closedFlag != 0)
     }
 
+    /// Whether both are ranges and the same key of a map: a NaN is then itself.
+    @inline(never) static func areSameKey(_ left: Value, _ right: Value) -> Bool {
+        guard let left = left.object(.range), let right = right.object(.range), left[0] == right[0] else { return false }
+        return areSameBound(left[1], right[1]) && areSameBound(left[2], right[2])
+    }
+
+    private static func areSameBound(_ left: UInt64, _ right: UInt64) -> Bool {
+        left == right || Double(bitPattern: left) == Double(bitPattern: right)
+    }
+
     static func hash(_ words: ObjectWords) -> UInt32 {
         // Adding 0 makes -0 a 0, which it equals.
         let start = (Double(bitPattern: words[1]) + 0).bitPattern

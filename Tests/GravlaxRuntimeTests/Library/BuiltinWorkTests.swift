@@ -51,6 +51,8 @@ import Testing
         Work(list, "(fun () { for (var i = 0; i < 70000; i += 1) xs.push(1); })()", 64 * 70_000 + 2_400_000),
         Work(list, "xs.sort()", 2_400_000),
         Work(list, "str(xs)", 7 * million), Work(list, "\"${[xs]}\"", 7 * million),
+        Work("var s = \"a\".repeat(60000); var xs = []; for (var i = 0; i < 40; i += 1) xs.push(s + \"${i}\");", "xs.sort()", 5 * million),
+        Work("var m = {}; for (var i = 0; i < 20000; i += 1) m[i] = i;", "m.copy()", 1_600_000),
         Work(map, "m.copy()", 640_000), Work(map, "m.keys()", 320_000), Work(map, "m.values()", 320_000),
         Work("var s = \"1\".repeat(200000);", "num(s)", 200_000), Work("var s = \" \".repeat(200000) + \"1\";", "num(s)", 200_000),
         Work("var s = \"1.\" + \"0\".repeat(200000) + \"e1\";", "num(s)", 200_000),

@@ -19,7 +19,7 @@ extension Machine {
         first.update(from: ListObject.elements(list), count: count)
         let sorted =
             areStrings
-            ? mergeSort(first, first + count, count, Machine.textSortsBefore)
+            ? mergeSort(first, first + count, count, textSortsBefore)
             : mergeSort(first, first + count, count, Machine.numberSortsBefore)
         guard let sorted else { return false }
         return replaceElements(of: list, with: sorted, count: count)
@@ -49,12 +49,13 @@ extension Machine {
     }
 
     /// By bytes, which is the order of the scalars.
-    private static func textSortsBefore(_ left: UInt64, _ right: UInt64) -> Bool {
+    private func textSortsBefore(_ left: UInt64, _ right: UInt64) -> Bool {
         let leftText = StringObject.bytes(Value(bits: left).words)
         let rightText = StringObject.bytes(Value(bits: right).words)
-        let order = memcmp(
-            leftText.baseAddress.unsafelyUnwrapped, rightText.baseAddress.unsafelyUnwrapped,
-            min(leftText.count, rightText.count))
+        let count = min(leftText.count, rightText.count)
+        // What is more than the comparison of short texts brings the next poll nearer.
+        if count > 64 { workSincePoll &+= count }
+        let order = memcmp(leftText.baseAddress.unsafelyUnwrapped, rightText.baseAddress.unsafelyUnwrapped, count)
         return order != 0 ? order < 0 : leftText.count < rightText.count
     }
 
@@ -72,10 +73,11 @@ extension Machine {
                 while place > start, sortsBefore(word, words[place - 1]) {
                     words[place] = words[place - 1]
                     place -= 1
+                    guard worked(4) else { return nil }
                 }
                 words[place] = word
+                guard worked(4) else { return nil }
             }
-            guard worked(64 * run) else { return nil }
         }
         var (from, to) = (words, spare)
         var width = run

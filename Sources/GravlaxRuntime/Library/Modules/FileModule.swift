@@ -1,6 +1,7 @@
 import Glibc
 
-/// The module `std/io`, where the host grants it. Texts are UTF-8; what is not cannot be read.
+/// The module `std/io`, where the host grants it. Texts are UTF-8; what is not cannot be read. What may wait for ever, a
+/// pipe or a terminal, is waited for with the mutator outside: no collection waits for it.
 extension Machine {
     func runFiles(_ builtin: Builtin, _ window: UnsafeMutablePointer<UInt64>, argumentCount: Int) -> Value? {
         if let nextLine = grants.nextLine, builtin == .readLine || builtin == .readInput {
@@ -10,35 +11,158 @@ extension Machine {
         guard grants.io else { return failed("The host does not grant more of std/io than standard input.") }
         switch builtin {
         case .readLine: return readLine()
-        case .readInput: return readAll(STDIN_FILENO, closes: false, "io.stdin can't read standard input")
+        case .readInput: return readInput()
         case .writeError:
             output.flush()
-            return write(StringObject.bytes(Value(bits: window[1]).words), to: STDERR_FILENO) ? .nil : unusable("io.stderr can't write")
-        default: break
-        }
-        let path = StringObject.text(Value(bits: window[1]).words)
-        switch builtin {
-        case .readFile:
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { return unusable("io.readFile can't read '\(path)'") }
-            return readAll(descriptor, closes: true, "io.readFile can't read '\(path)'")
-        case .writeFile, .appendFile:
-            let mode = builtin == .writeFile ? O_TRUNC : O_APPEND
-            let name = builtin == .writeFile ? "writeFile" : "appendFile"
-            let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | mode, 0o666)
-            guard descriptor >= 0 else { return unusable("io.\(name) can't write '\(path)'") }
-            let isWritten = write(StringObject.bytes(Value(bits: window[2]).words), to: descriptor)
-            let isClosed = close(descriptor) == 0
-            return isWritten && isClosed ? .nil : unusable("io.\(name) can't write '\(path)'")
-        case .exists:
-            return Value(access(path, F_OK) == 0)
+            return write(Value(bits: window[1]).words, to: STDERR_FILENO, "io.stderr can't write")
+        case .readFile: return readFile(Value(bits: window[1]).words)
+        case .writeFile: return writeFile(window, O_TRUNC, "io.writeFile can't write")
+        case .appendFile: return writeFile(window, O_APPEND, "io.appendFile can't write")
+        case .exists: return Value(usablePath(Value(bits: window[1]).words).map { access($0, F_OK) == 0 } ?? false)
         case .removeFile:
+            guard let path = path(Value(bits: window[1]).words, "io.remove can't remove") else { return nil }
             return Glibc.remove(path) == 0 ? .nil : unusable("io.remove can't remove '\(path)'")
-        case .listFolder:
-            guard let names = Machine.names(inFolder: path) else { return unusable("io.list can't read '\(path)'") }
-            return makeList(of: names)
-        default:
-            fatalError("not a member of std/io")
+        case .listFolder: return listFolder(Value(bits: window[1]).words)
+        default: fatalError("not a member of std/io")
+        }
+    }
+
+    /// The error that `errno` tells of.
+    private func unusable(_ what: String) -> Value? { failed("\(what): \(String(cString: strerror(errno))).") }
+
+    /// A path as the system takes one; `nil` when it takes none such.
+    private func usablePath(_ text: ObjectWords) -> String? {
+        let bytes = StringObject.bytes(text)
+        return bytes.count < Int(PATH_MAX) && !bytes.contains(0) ? StringObject.text(text) : nil
+    }
+
+    private func path(_ text: ObjectWords, _ what: String) -> String? {
+        if let path = usablePath(text) { return path }
+        _ = failed(
+            StringObject.byteCount(text) < Int(PATH_MAX)
+                ? "\(what): a path can't have a NUL character." : "\(what): \(String(cString: strerror(ENAMETOOLONG))).")
+        return nil
+    }
+
+    /// Opens a file, which may be a pipe that nobody has opened at its other end.
+    private func open(_ path: String, _ flags: Int32) -> Int32 {
+        outside { Glibc.open(path, flags | O_CLOEXEC, 0o666) }
+    }
+
+    private func outside<Result>(_ body: () -> Result) -> Result {
+        mutator.enterOutside()
+        let result = body()
+        let error = errno
+        mutator.leaveOutside()
+        errno = error
+        return result
+    }
+
+    // MARK: Writing
+
+    private func writeFile(_ window: UnsafeMutablePointer<UInt64>, _ mode: Int32, _ what: String) -> Value? {
+        guard let path = path(Value(bits: window[1]).words, what) else { return nil }
+        let descriptor = open(path, O_WRONLY | O_CREAT | mode)
+        guard descriptor >= 0 else { return unusable("\(what) '\(path)'") }
+        let result = write(Value(bits: window[2]).words, to: descriptor, "\(what) '\(path)'")
+        guard close(descriptor) == 0 || result == nil else { return unusable("\(what) '\(path)'") }
+        return result
+    }
+
+    /// Writes a string that a register holds. Polls.
+    private func write(_ string: ObjectWords, to descriptor: Int32, _ what: String) -> Value? {
+        let text = StringObject.bytes(string)
+        var done = 0
+        while done < text.count {
+            let piece = UnsafeRawBufferPointer(rebasing: text[done..<min(done + Machine.bytesAtOnce, text.count)])
+            let count = outside { Glibc.write(descriptor, piece.baseAddress, piece.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return unusable(what) }
+            done += count
+            guard worked(count) else { return nil }
+        }
+        return .nil
+    }
+
+    /// What the system is asked for at once.
+    private static var bytesAtOnce: Int { 1 << 20 }
+
+    // MARK: Reading
+
+    /// Reads into memory that stays where it is. Gives the count of bytes, 0 at the end, or -1 with `errno`; `nil`: a limit was
+    /// reached while there was nothing to read.
+    private func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        while true {
+            let count = outside { () -> Int? in
+                // In slices, so that a limit is noticed.
+                var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                guard Glibc.poll(&ready, 1, 40) != 0 else { return nil }
+                return Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            }
+            guard let count else {
+                if limits.isRunning, !chargeWork(0) { return nil }
+                continue
+            }
+            if count >= 0 || errno != EINTR { return count }
+        }
+    }
+
+    private func readFile(_ name: ObjectWords) -> Value? {
+        guard let path = path(name, "io.readFile can't read") else { return nil }
+        let descriptor = open(path, O_RDONLY)
+        guard descriptor >= 0 else { return unusable("io.readFile can't read '\(path)'") }
+        defer { close(descriptor) }
+        var status = stat()
+        // One more than there are, to meet the end with.
+        let expected = fstat(descriptor, &status) == 0 && status.st_size > 0 ? Int(status.st_size) + 1 : 0
+        var text = ReadText(self)
+        defer { text.close() }
+        return text.reserve(expected) ? readAll(descriptor, &text, "io.readFile can't read '\(path)'") : nil
+    }
+
+    private func readInput() -> Value? {
+        var text = ReadText(self)
+        defer { text.close() }
+        let pending = input.rest
+        guard text.reserve(pending.count), pending.withUnsafeBytes({ text.append($0) }) else { return nil }
+        input.remove(pending.count)
+        return readAll(STDIN_FILENO, &text, "io.stdin can't read standard input")
+    }
+
+    private func readAll(_ descriptor: Int32, _ text: inout ReadText, _ what: String) -> Value? {
+        while true {
+            guard text.reserve(1), let count = read(descriptor, UnsafeMutableRawBufferPointer(rebasing: text.room.prefix(Machine.bytesAtOnce)))
+            else { return nil }
+            if count < 0 { return unusable(what) }
+            if count == 0 { return text.finish(orFail: "\(what): it is not UTF-8.") }
+            text.advance(count)
+            guard worked(count) else { return nil }
+        }
+    }
+
+    /// The next line of standard input without its end; nil at the end.
+    private func readLine() -> Value? {
+        output.flush()
+        let what = "io.readLine can't read standard input"
+        var text = ReadText(self)
+        defer { text.close() }
+        var isBegun = false
+        while true {
+            let pending = input.rest
+            let end = pending.firstIndex(of: UInt8(ascii: "\n"))
+            let part = pending[..<(end ?? pending.endIndex)]
+            if !part.isEmpty { isBegun = true }
+            guard text.reserve(part.count), part.withUnsafeBytes({ text.append($0) }) else { return nil }
+            input.remove(part.count + (end == nil ? 0 : 1))
+            if end != nil { return text.finish(orFail: "\(what): it is not UTF-8.") }
+            let count = withUnsafeTemporaryAllocation(byteCount: PendingInput.capacity, alignment: 16) { piece in
+                let count = read(STDIN_FILENO, piece)
+                if let count, count > 0 { input.refill(UnsafeRawBufferPointer(rebasing: piece[..<count])) }
+                return count
+            }
+            guard let count else { return nil }
+            if count < 0 { return unusable(what) }
+            if count == 0 { return isBegun ? text.finish(orFail: "\(what): it is not UTF-8.") : .nil }
         }
     }
 
@@ -50,112 +174,35 @@ extension Machine {
     }
 
     private func readAll(_ next: () -> String?) -> Value? {
-        var text = ""
-        while let line = next() {
-            text += line
-            text += "\n"
-            guard worked(line.utf8.count + 1) else { return nil }
-            guard text.utf8.count <= inputLimit else {
-                failure = .outOfMemory
-                return nil
-            }
+        var text = ReadText(self)
+        defer { text.close() }
+        while var line = next() {
+            line += "\n"
+            let isRead = line.withUTF8 { text.reserve($0.count) && text.append(UnsafeRawBufferPointer($0)) }
+            guard isRead else { return nil }
         }
-        return makeString(text)
+        return text.finish(orFail: "io.stdin can't read standard input: it is not UTF-8.")
     }
 
-    /// Bytes that are read at most before they become a string.
-    private var inputLimit: Int {
-        min(heap.configuration.budget.map { Int(clamping: $0) } ?? .max, StringObject.maximumByteCount)
-    }
+    // MARK: Folders
 
-    // MARK: Files, and the process's standard input
-
-    /// The error that `errno` tells of.
-    private func unusable(_ what: String) -> Value? { failed("\(what): \(String(cString: strerror(errno))).") }
-
-    private static func names(inFolder path: String) -> [String]? {
-        guard let folder = opendir(path) else { return nil }
+    private func listFolder(_ name: ObjectWords) -> Value? {
+        guard let path = path(name, "io.list can't read") else { return nil }
+        guard let folder = opendir(path) else { return unusable("io.list can't read '\(path)'") }
         defer { closedir(folder) }
-        var names: [String] = []
+        guard let names = makeList(capacity: 0) else { return nil }
+        temporaries[2] = names.bits
+        defer {
+            temporaries[2] = 0
+            temporaries[3] = 0
+        }
         while let entry = readdir(folder) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if name != ".", name != ".." { names.append(name) }
+            if name == "." || name == ".." { continue }
+            guard let text = makeString(name) else { return nil }
+            temporaries[3] = text.bits
+            guard push(text.bits, to: names.words) else { return nil }
         }
-        return names.sorted()
-    }
-
-    private func write(_ text: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-        var done = 0
-        while done < text.count {
-            let count = Glibc.write(descriptor, text.baseAddress.unsafelyUnwrapped + done, text.count - done)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
-            done += count
-        }
-        return true
-    }
-
-    /// Reads with the mutator outside: the read may wait for ever, and collections do not wait for it.
-    private func readOutside(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        mutator.enterOutside()
-        defer { mutator.leaveOutside() }
-        while true {
-            let count = read(descriptor, buffer.baseAddress, buffer.count)
-            if count >= 0 || errno != EINTR { return count }
-        }
-    }
-
-    private func readAll(_ descriptor: Int32, closes: Bool, _ what: String) -> Value? {
-        defer { if closes { close(descriptor) } }
-        var bytes = input
-        if closes { bytes = [] } else { input = [] }
-        let limit = inputLimit
-        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-        defer { piece.deallocate() }
-        while true {
-            let count = readOutside(descriptor, piece)
-            if count < 0 { return unusable(what) }
-            if count == 0 { break }
-            bytes.append(contentsOf: piece[..<count])
-            if bytes.count > limit {
-                failure = .outOfMemory
-                return nil
-            }
-        }
-        return makeText(bytes[...], what)
-    }
-
-    /// The next line of standard input without its end; nil at the end.
-    private func readLine() -> Value? {
-        output.flush()
-        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 12, alignment: 16)
-        defer { piece.deallocate() }
-        var searched = 0
-        while true {
-            if let end = input[searched...].firstIndex(of: UInt8(ascii: "\n")) {
-                let line = input[..<end]
-                input.removeFirst(end + 1)
-                return makeText(line, "io.readLine can't read standard input")
-            }
-            searched = input.count
-            guard searched <= StringObject.maximumByteCount else {
-                failure = .outOfMemory
-                return nil
-            }
-            let count = readOutside(STDIN_FILENO, piece)
-            if count < 0 { return unusable("io.readLine can't read standard input") }
-            if count == 0 {
-                if input.isEmpty { return .nil }
-                let line = input[...]
-                input = []
-                return makeText(line, "io.readLine can't read standard input")
-            }
-            input.append(contentsOf: piece[..<count])
-        }
-    }
-
-    private func makeText(_ bytes: ArraySlice<UInt8>, _ what: String) -> Value? {
-        guard String(validating: bytes, as: UTF8.self) != nil else { return failed("\(what): it is not UTF-8.") }
-        return bytes.withUnsafeBytes { makeString($0) }
+        return ListObject.count(names.words) == 0 || sort(names.words) ? names : nil
     }
 }

@@ -8,7 +8,10 @@ extension Machine {
         case .arguments:
             return makeList(of: system.arguments)
         case .environment:
-            let name = StringObject.text(Value(bits: window[1]).words)
+            let words = Value(bits: window[1]).words
+            // No name is so long, and to the system one ends at its NUL.
+            if StringObject.byteCount(words) > 1 << 17 || StringObject.bytes(words).contains(0) { return .nil }
+            let name = StringObject.text(words)
             if let environment = system.environment { return environment[name].map { makeString($0) } ?? .nil }
             guard let value = getenv(name) else { return .nil }
             return makeString(String(cString: value))
