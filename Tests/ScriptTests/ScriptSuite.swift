@@ -6,7 +6,10 @@ import Testing
 @Suite("Scripts")
 struct ScriptSuite {
     static let scripts = Subject.scripts(in: "Tests/Scripts")
-    static let examples = Subject.scripts(in: "Examples").filter { !$0.hasPrefix("Examples/benchmarks/") }
+    /// The adventure is played in a suite of its own.
+    static let examples = Subject.scripts(in: "Examples").filter { path in
+        !["Examples/benchmarks/", "Examples/adventure/"].contains { path.hasPrefix($0) }
+    }
     /// What is worth repeating with the collector at its most hostile.
     static let collectorScripts = (scripts + examples).filter { path in
         [
