@@ -222,9 +222,10 @@ struct AsynchronousTests {
     }
 
     @Test func theDeadlineEndsAScriptThatWaits() async throws {
-        let interpreter = try Interpreter(.init(timeLimit: .milliseconds(20)))
+        let interpreter = try Interpreter()
         interpreter.define("sleep") { () async throws in try await Self.waitForEver() }
         try await interpreter.run("var caught = false;")
+        interpreter.timeLimit = .milliseconds(20)
         let error = await #expect(throws: ScriptError.self) { try await interpreter.run(Self.waits) }
         #expect(error?.kind == .deadline)
         try await expectUnharmed(interpreter)
