@@ -68,7 +68,7 @@ struct HostileScriptTests {
         "var xs = []; while (true) { try { while (true) xs.push(\"text ${xs.count}\"); } catch (e) { xs.push(e); } throw \"over\"; }",
     ])
     func theBudgetEndsIt(source: String) throws {
-        let interpreter = try makeInterpreter(.init(heapBudget: .mebibytes(12)))
+        let interpreter = try makeInterpreter(.init(heapBudget: .mebibytes(6)))
         let error = #expect(throws: ScriptError.self) { try interpreter.run(source) }
         #expect(error?.kind == .outOfMemory || error?.message == "Uncaught: over")
         // A script would need memory, too.

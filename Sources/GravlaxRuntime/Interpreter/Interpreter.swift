@@ -94,6 +94,12 @@ package final class Interpreter {
     /// Begins what the host has called for from outside. Inside. Gives the number of the run.
     func beginRun() -> Int {
         machine.workSincePoll = 0
+        if machine.wasRefusedMemory {
+            // The heap does not collect at its limit for ever, and that run has used up its patience. What it left may all
+            // be garbage by now.
+            machine.wasRefusedMemory = false
+            machine.mutator.collect()
+        }
         return machine.limits.begin(fuel: fuel, deadline: timeLimit.map { .now + $0 })
     }
 

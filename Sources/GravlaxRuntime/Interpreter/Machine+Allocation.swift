@@ -16,6 +16,7 @@ extension Machine {
     @inline(never) private func allocateSlow(_ layout: ObjectLayout) -> ObjectWords? {
         if let memory = mutator.allocateOrCollect(layout) { return memory.assumingMemoryBound(to: UInt64.self) }
         failure = .outOfMemory
+        wasRefusedMemory = true
         return nil
     }
 
@@ -32,6 +33,7 @@ extension Machine {
             return memory.assumingMemoryBound(to: UInt64.self)
         }
         failure = .outOfMemory
+        wasRefusedMemory = true
         return nil
     }
 

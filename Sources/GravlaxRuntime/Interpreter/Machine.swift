@@ -126,6 +126,8 @@ final class Machine: RootSource {
     /// Calls from host functions that run, each on the native stack.
     var nativeDepth = 0
     let limits: RunLimits
+    /// Whether an object got no memory since the last run began.
+    var wasRefusedMemory = false
     /// What built-ins have read and written since the last safepoint inside one, in bytes.
     var workSincePoll = 0
 
