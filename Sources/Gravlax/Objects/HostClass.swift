@@ -163,7 +163,7 @@ public final class HostClass<Subject> {
 
     // MARK: Adding
 
-    private func count<each Parameter>(_ types: repeat (each Parameter).Type) -> Int {
+    func count<each Parameter>(_ types: repeat (each Parameter).Type) -> Int {
         var count = 0
         for _ in repeat each types { count += 1 }
         return count
@@ -183,7 +183,8 @@ public final class HostClass<Subject> {
         }
     }
 
-    private func attempt(_ body: () throws(RuntimeError) -> Void, checking check: () throws -> Void = {}) {
+    /// Does what can fail, unless something has: the description then ends with the first error.
+    func attempt(_ body: () throws(RuntimeError) -> Void, checking check: () throws -> Void = {}) {
         precondition(!isComplete, "the class \(name) is defined already")
         if failure != nil { return }
         do {
@@ -205,6 +206,10 @@ public final class HostClass<Subject> {
 
     /// What an instance of this class stands for.
     func subject(of receiver: HostValue) throws -> Subject {
+        try Self.subject(of: receiver, named: name, in: interpreter)
+    }
+
+    static func subject(of receiver: HostValue, named name: String, in interpreter: Interpreter) throws -> Subject {
         let object = interpreter.core.object(of: receiver)
         if let subject = object as? Subject { return subject }
         if let box = object as? HostBox<Subject> { return box.content }
