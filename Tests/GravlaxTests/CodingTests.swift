@@ -225,6 +225,16 @@ struct CodingTests {
         #expect(encoding?.message.hasPrefix("What is encoded nests deeper than 256 levels at next.next.") == true)
     }
 
+    @Test func resultsOfAwaitedRunsAreDecoded() async throws {
+        let interpreter = try Interpreter()
+        interpreter.define("later") { (number: Int) async throws -> Int in
+            await Task.yield()
+            return number + 1
+        }
+        let numbers = try await interpreter.evaluate("[later(1), later(2)]", decoding: [Int].self)
+        #expect(numbers == [2, 3])
+    }
+
     @Test func memoryIsLimited() throws {
         let interpreter = try Interpreter(.init(heapBudget: .mebibytes(8)))
         let error = #expect(throws: ScriptError.self) {

@@ -263,6 +263,29 @@ struct HostClassTests {
         #expect(again?.message == "Point is defined already.")
     }
 
+    @Test(arguments: [false, true])
+    func textsAndFunctionsOfTheClass(stress: Bool) throws {
+        var configuration = Configuration()
+        configuration.heap.debug.stress = stress ? 1 : 0
+        let interpreter = try Interpreter(configuration)
+        try interpreter.define("Point", as: Point.self) { type in
+            type.text { point in "(\(Int(point.x)), \(Int(point.y)))" }
+            type.function("at") { (x: Double, y: Double) in Point(x: x, y: y) }
+            type.function("check") { (flag: Bool) in if !flag { throw Account.Refusal() } }
+        }
+        let text: String = try interpreter.evaluate(
+            "Point.check(true); var p = Point.at(1, 2); \"${p} \" + str([p, {\"origin\": Point.at(0, 0)}])")
+        #expect(text == "(1, 2) [(1, 2), {\"origin\": (0, 0)}]")
+        let value = try interpreter.evaluate("p", as: Value.self)
+        #expect(value.description == "(1, 2)")
+        let kind = #expect(throws: ScriptError.self) { try interpreter.run("Point.at(1, nil);") }
+        #expect(kind?.message == "Argument 2 of Point.at(): Expected a number, not nil.")
+        let thrown = #expect(throws: ScriptError.self) { try interpreter.run("Point.check(false);") }
+        #expect(thrown?.cause is Account.Refusal)
+        let inherited: String = try interpreter.evaluate("class Dot < Point {} str(Dot.at(3, 4))")
+        #expect(inherited == "(3, 4)")
+    }
+
     class Animal: HostObject {
         let name: String
         init(name: String) { self.name = name }

@@ -41,6 +41,17 @@ extension Interpreter {
     }
 }
 
+extension Interpreter {
+    /// Compiles and runs a script that the host awaits, and decodes the value of the expression that it is or ends in.
+    ///
+    /// - Throws: as the one that is not awaited does.
+    public func evaluate<Result: Decodable>(
+        _ source: String, name: String = "script", decoding type: Result.Type
+    ) async throws -> Result {
+        try await evaluate(source, name: name, as: Value.self).decode(as: type)
+    }
+}
+
 extension Value {
     /// A Swift value made of this one: see `Interpreter.evaluate(_:name:decoding:)`.
     public func decode<Result: Decodable>(as type: Result.Type = Result.self) throws -> Result {

@@ -35,6 +35,15 @@ extension Interpreter {
         }
     }
 
+    /// Adds a static member: a function, which is given no instance.
+    package func addStatic(_ name: String, _ function: HostValue, to classValue: HostValue) throws(RuntimeError) {
+        try inside { () throws(RuntimeError) in
+            guard machine.addStatic(function.value, machine.symbols.intern(name), to: classValue.value.words) else {
+                throw outOfMemory()
+            }
+        }
+    }
+
     private func add(_ name: String, _ member: Value, to classValue: HostValue) throws(RuntimeError) {
         try inside { () throws(RuntimeError) in
             machine.temporaries[0] = member.bits
