@@ -137,6 +137,19 @@ struct GuideTests {
         #expect(printed.withLock { $0 } == "hello\n")
     }
 
+    @Test func grants() throws {
+        let lines = Mutex(["the answer"])
+        let interpreter = try Interpreter(
+            .init(input: { lines.withLock { $0.popLast() } }, system: .init(arguments: ["fast"], environment: ["USER": "ann"])))
+        let answer: String = try interpreter.evaluate("import \"std/io\" as io; io.readLine()")
+        do {
+            try interpreter.run("import \"std/os\" as os; if (os.args[0] == \"fast\") os.exit(3);")
+        } catch let error as ScriptError where error.kind == .exit(3) {
+            print("the script is done")
+        }
+        #expect(answer == "the answer")
+    }
+
     struct Scripts: ModuleLoader {
         let texts: [String: String]
 

@@ -25,6 +25,7 @@ extension Account {
             type.initializer { (owner: String) in Account(owner: owner) }
             type.property("owner", \.owner)
             type.property("balance", get: { $0.balance })
+            type.text { account in "the account of \(account.owner)" }
             type.reference("onChange", \.onChange)
             type.method("deposit") { (account: Account, amount: Double) in try account.deposit(amount) }
         }

@@ -2,13 +2,14 @@
 
 import Gravlax
 
-func serve() throws {
+func serve() async throws {
     let interpreter = try Interpreter(
         .init(heapBudget: .mebibytes(32), fuel: 1_000_000), output: { print($0, terminator: "") },
         warnings: { print("warning: \($0.message)") })
     try exchangeObjects(interpreter)
     exceedLimits(interpreter)
     try exchangeData(interpreter)
+    try await waitForPages(interpreter)
     try seeObjectsGo(interpreter)
 }
 
@@ -61,12 +62,22 @@ func exchangeData(_ interpreter: Interpreter) throws {
     for (owner, total) in report.totals.sorted(by: { $0.key < $1.key }) { print("\(report.title): \(owner) \(total)") }
 }
 
+/// To a script an asynchronous function is like any other: it waits, and no thread does.
+func waitForPages(_ interpreter: Interpreter) async throws {
+    interpreter.define("page") { (path: String) async throws -> String in
+        try await Task.sleep(for: .milliseconds(1))
+        return "<p>\(path)</p>"
+    }
+    let pages: String = try await interpreter.evaluate("page(\"ann\") + page(\"bob\")")
+    print(pages)
+}
+
 /// A script's finalizer is called when its object is found dead; after it the host's object is let go of.
 func seeObjectsGo(_ interpreter: Interpreter) throws {
     try interpreter.run(
         """
         import "std/gc" as gc;
-        gc.onFinalize(ann, fun (account) { print "nobody asks for ${account.owner} any more"; });
+        gc.onFinalize(ann, fun (account) { print "nobody asks for ${account} any more"; });
         ann = nil;
         gc.collect();
         gc.runFinalizers();
@@ -75,4 +86,4 @@ func seeObjectsGo(_ interpreter: Interpreter) throws {
     print("the rest goes with the interpreter")
 }
 
-try serve()
+try await serve()

@@ -169,7 +169,7 @@ public final class HostClass<Subject> {
         return count
     }
 
-    private func addMethod(
+    func addMethod(
         _ name: String, parameterCount: Int, _ body: @escaping (_ receiver: HostValue, _ arguments: MethodArguments) throws -> HostValue
     ) {
         attempt { () throws(RuntimeError) in
