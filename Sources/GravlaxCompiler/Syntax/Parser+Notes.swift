@@ -15,6 +15,8 @@ extension Parser {
             return "a function without a name is an expression: `var f = fun (…) { … };`"
         case .identifier where current.kind == .fun && openBraces.count > 0:
             return noteOnOddBraces() ?? "methods are declared without `fun`"
+        case .identifier where current.kind == .var && [.leftBrace, .rightBrace, .semicolon].contains(previous.kind):
+            return noteOnOddBraces() ?? Self.noteOnFields
         case .identifier:
             return Self.isKeyword(current.kind) ? "`\(text(current))` is a word of the language and cannot be a name" : nil
         case .rightBrace:
@@ -33,10 +35,16 @@ extension Parser {
         switch current.kind {
         case .arrow where kind == .leftBrace:
             return "only functions without a name have `=>`; write `{ return …; }`"
+        case .var where kind == .leftParen && isWord(previous, "static"):
+            return "static fields have no `var`: `static name = …;`"
+        case .fun where kind == .leftParen && isWord(previous, "static"):
+            return "methods are declared without `fun`"
+        case .identifier where kind == .leftParen && isWord(previous, "get"):
+            return "a getter is a name and a body: `\(text(current)) { return …; }`"
         case .semicolon where kind == .leftParen && previous.kind == .identifier:
             return "a static field has a value: `static \(text(previous)) = nil;`"
         case .equal where kind == .leftParen && previous.kind == .identifier:
-            return "fields are assigned in `init()`; those of the class itself are `static`"
+            return Self.noteOnFields
         case .arrow where kind == .leftParen:
             return "getters have a body: `{ return …; }`"
         case .arrow:
@@ -55,6 +63,8 @@ extension Parser {
             return nil
         }
     }
+
+    private static let noteOnFields = "fields are assigned in `init()`; those of the class itself are `static`"
 
     private static let noteOnArrow = "functions begin with `fun`: `fun (a) => …`"
 

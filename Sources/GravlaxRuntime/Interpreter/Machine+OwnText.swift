@@ -46,15 +46,26 @@ extension Machine {
     }
 
     /// A list of the instances in a list or map, nested ones included, that have texts of their own; each once. `nil`:
-    /// failed.
+    /// failed. What was seen stands in the heap, and so within its budget.
     func instancesWithTexts(in value: Value) -> Value? {
+        defer { for index in 2...4 { temporaries[index] = 0 } }
         guard let found = makeList(capacity: 0) else { return nil }
         temporaries[2] = found.bits
-        defer { temporaries[2] = 0 }
-        var open = [value]
-        var seen: Set<UInt64> = [value.bits]
-        while let container = open.popLast() {
-            // Elements by pairs of a key and a value, or one by one: it is no matter which.
+        guard let containers = makeList(capacity: 1) else { return nil }
+        temporaries[3] = containers.bits
+        guard push(value.bits, to: containers.words), let seen = makeMap() else { return nil }
+        temporaries[4] = seen.bits
+        /// Adds what was not seen before.
+        func add(_ element: Value, to list: Value) -> Bool {
+            if mapValue(seen.words, element) != nil { return true }
+            return setMapValue(seen.words, element, Value(true)) && push(element.bits, to: list.words)
+        }
+        guard setMapValue(seen.words, value, Value(true)) else { return nil }
+        var next = 0
+        while next < ListObject.count(containers.words) {
+            let container = Value(bits: ListObject.elements(containers.words)[next])
+            next += 1
+            // Of a map keys and values, one by one: it is no matter which is which.
             let isMap = container.kind == .map
             let count = isMap ? 2 * MapObject.used(container.words) : ListObject.count(container.words)
             for index in 0..<count {
@@ -62,11 +73,8 @@ extension Machine {
                 let element = Value(bits: place[index])
                 guard worked(8) else { return nil }
                 switch element.kind {
-                case .list, .map: if seen.insert(element.bits).inserted { open.append(element) }
-                case .instance:
-                    if textMethod(of: element) != nil, seen.insert(element.bits).inserted {
-                        guard push(element.bits, to: found.words) else { return nil }
-                    }
+                case .list, .map: guard add(element, to: containers) else { return nil }
+                case .instance where textMethod(of: element) != nil: guard add(element, to: found) else { return nil }
                 default: break
                 }
             }
