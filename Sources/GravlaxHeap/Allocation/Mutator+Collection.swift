@@ -192,7 +192,7 @@ extension Mutator {
         collector.releaseIdle(state)
         if let memory = attempt() { return memory }
         // At the limit only as long as the program gets half of the time.
-        if state.pointee.heap.pointee.pacer.isLimiting { return nil }
+        if !state.pointee.heap.pointee.pacer.mayCollectAtBudget(now: monotonicNanoseconds()) { return nil }
         guard collector.runCycleStopped(state, sweepsStopped: true) else { return nil }
         collector.releaseIdle(state)
         return attempt()

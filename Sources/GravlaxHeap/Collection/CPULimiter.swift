@@ -13,11 +13,21 @@ extension Pacer {
     /// Whether more than half of the processors' time went into collecting lately.
     package var isLimiting: Bool { state.pointee.limiter.load(ordering: .relaxed) != 0 }
 
+    /// Whether an allocation that was refused memory at `now` may collect: unless that was done too often, or the program
+    /// has had as much time since as the last collection took. What it holds may be other things by then.
+    package func mayCollectAtBudget(now: UInt64) -> Bool {
+        if !isLimiting { return true }
+        let since = state.pointee.limiterTime.load(ordering: .relaxed)
+        let elapsed = (now - Swift.min(since, now)).multipliedReportingOverflow(by: UInt64(processorCount))
+        return elapsed.overflow || elapsed.partialValue >= state.pointee.limiterCost.load(ordering: .relaxed)
+    }
+
     /// Accounts for the time until `now`, in which `collecting` nanoseconds of processor time went into cycles. By
     /// whoever ends a cycle; one at a time.
     package func updateLimiter(now: UInt64, collecting: UInt64) {
         let last = state.pointee.limiterTime.load(ordering: .relaxed)
         state.pointee.limiterTime.store(now, ordering: .relaxed)
+        state.pointee.limiterCost.store(collecting, ordering: .relaxed)
         let elapsed = now - Swift.min(last, now)
         let window = Int64(clamping: elapsed.multipliedReportingOverflow(by: UInt64(processorCount)).partialValue)
         let busy = Swift.min(Int64(clamping: collecting), window)

@@ -55,6 +55,8 @@ package struct PacerState: ~Copyable {
     /// What the limiter's bucket holds, and when it was filled last, in nanoseconds.
     let limiterFill = Atomic<Int64>(0)
     let limiterTime = Atomic<UInt64>(0)
+    /// What collecting took at that time, in nanoseconds of processor time.
+    let limiterCost = Atomic<UInt64>(0)
 
     init(gcPercent: Int, memoryLimit: UInt64) {
         self.gcPercent = Atomic(gcPercent)
@@ -143,7 +145,7 @@ package struct Pacer {
     /// Sets trigger and goal from what lives. World stopped, or no cycle running.
     ///
     /// - Parameter sweepIsDone: else the trigger leaves room for sweeping.
-    func setTrigger(ratio wanted: Double, sweepIsDone: Bool) {
+    package func setTrigger(ratio wanted: Double, sweepIsDone: Bool) {
         let percent = gcPercent
         let marked = liveEstimate
         var goal = Self.goal(afterMarking: marked, percent: percent)
@@ -177,12 +179,14 @@ package struct Pacer {
     static func bytes(_ value: Double) -> UInt64 { value >= 0x1p63 ? .max : UInt64(Swift.max(value, 0)) }
 
     /// What the memory limit leaves for the heap's objects; `UInt64.max` without one, and while collecting would take
-    /// more than half of the processors' time.
+    /// more than half of the processors' time. Where nothing else begins a cycle, the heap may double then: the limiter
+    /// changes its mind at a cycle's end only.
     ///
     /// - Source: Go 1.19 mgcpacer.go, memoryLimitHeapGoal, less the parts that measure fragmentation.
     private func limitedGoal(_ marked: UInt64) -> UInt64 {
         let limit = memoryLimit
-        if limit == .max || isLimiting { return .max }
+        if limit == .max { return .max }
+        if isLimiting { return gcPercent < 0 ? Self.goal(afterMarking: marked, percent: 100) : .max }
         let ready = counters.readyBytes
         let heap = counters.heapInUse.byteCount
         let beside = ready - Swift.min(ready, heap)

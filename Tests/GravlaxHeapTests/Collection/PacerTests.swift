@@ -91,6 +91,27 @@ import Testing
         #expect(!pacer.isLimiting)
     }
 
+    /// A full limiter is not for ever: the program gets as much time as the last collection took, then it may collect again,
+    /// and where the percentage is off the soft limit still begins cycles.
+    @Test func theLimitersPatienceComesBack() throws {
+        let heap = try Self.heap {
+            $0.processorCount = 2
+            $0.gcPercent = -1
+            $0.memoryLimit = 64 << 20
+        }
+        let pacer = heap.raw.pointee.pacer
+        let second: UInt64 = 1_000_000_000
+        #expect(pacer.mayCollectAtBudget(now: 0))
+        pacer.updateLimiter(now: second, collecting: 2 * second)
+        pacer.updateLimiter(now: 2 * second, collecting: 2 * second)
+        #expect(pacer.isLimiting)
+        #expect(!pacer.mayCollectAtBudget(now: 2 * second))
+        #expect(!pacer.mayCollectAtBudget(now: 3 * second - 1))
+        #expect(pacer.mayCollectAtBudget(now: 3 * second))
+        pacer.setTrigger(ratio: 0.5, sweepIsDone: true)
+        #expect(pacer.trigger < .max / 2)
+    }
+
     /// At the budget, when collecting has taken too much time already, an allocation is refused at once.
     @Test func aFullHeapRefusesRatherThanCollectForEver() throws {
         let heap = try Self.heap {
