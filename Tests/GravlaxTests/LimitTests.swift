@@ -34,6 +34,11 @@ struct LimitTests {
         try expect(.fuel, source, in: Interpreter(.init(fuel: 10_000)))
     }
 
+    /// Less than nothing is nothing.
+    @Test(arguments: [0, -1, .min]) func noFuelIsUsedUpAtOnce(fuel: Int) throws {
+        try expect(.fuel, "while (true) {}", in: Interpreter(.init(fuel: fuel)))
+    }
+
     @Test(arguments: loops) func endlessLoopsMeetTheDeadline(source: String) throws {
         try expect(.deadline, source, in: Interpreter(.init(timeLimit: .milliseconds(20))))
     }

@@ -58,6 +58,7 @@ final class RunLimits: Sendable {
 
     /// Before the outermost call. Gives the number of the run.
     func begin(fuel: Int?, deadline: ContinuousClock.Instant?) -> Int {
+        let fuel = fuel.map { max($0, 0) }
         own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)
         let number = lock.withLock {
             shared.pointee.run += 1
