@@ -178,15 +178,14 @@ package struct Pacer {
 
     static func bytes(_ value: Double) -> UInt64 { value >= 0x1p63 ? .max : UInt64(Swift.max(value, 0)) }
 
-    /// What the memory limit leaves for the heap's objects; `UInt64.max` without one, and while collecting would take
-    /// more than half of the processors' time. Where nothing else begins a cycle, the heap may double then: the limiter
+    /// What the memory limit leaves for the heap's objects; `UInt64.max` without one. While collecting would
+    /// take more than half of the processors' time, the heap may double whatever the limit: not more, since the limiter
     /// changes its mind at a cycle's end only.
     ///
     /// - Source: Go 1.19 mgcpacer.go, memoryLimitHeapGoal, less the parts that measure fragmentation.
     private func limitedGoal(_ marked: UInt64) -> UInt64 {
         let limit = memoryLimit
         if limit == .max { return .max }
-        if isLimiting { return gcPercent < 0 ? Self.goal(afterMarking: marked, percent: 100) : .max }
         let ready = counters.readyBytes
         let heap = counters.heapInUse.byteCount
         let beside = ready - Swift.min(ready, heap)
@@ -195,7 +194,10 @@ package struct Pacer {
         let overhead = beside + (heap - live) / 2
         let room = limit - Swift.min(limit, overhead)
         // Never so small that a cycle follows at once.
-        return Swift.max(room, marked.addingCapped(Swift.max(marked / 16, 1 << 20)))
+        let least = marked.addingCapped(Swift.max(marked / 16, 1 << 20))
+        if !isLimiting { return Swift.max(room, least) }
+        let percent = gcPercent
+        return Swift.max(room, Self.goal(afterMarking: marked, percent: percent < 0 ? 100 : Swift.min(percent, 100)), least)
     }
 
     // MARK: While marking
