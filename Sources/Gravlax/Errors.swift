@@ -32,26 +32,37 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
     /// What a function of the host threw, when that is what it was.
     public let cause: (any Error)?
 
+    /// What the script threw, when it did and did not catch it: any value. An `Error` of the language itself has one when a
+    /// script has caught it and thrown it on. Scripts that a function of the host returns the error to catch this very value.
+    public var value: Value? { thrown.map { Value($0) } }
+    private let thrown: HostValue?
+    /// The run that a limit ended.
+    private let run: RunIdentity?
+
     /// Where it happened, as far as a script was running.
     public var file: String? { trace.first { $0.file != nil }?.file }
     /// The line there, from 1.
     public var line: Int? { trace.first { $0.line != nil }?.line }
 
     /// An error for a function of the host to throw.
-    public init(_ message: String) {
-        self.message = message
-        kind = .error
-        note = nil
-        trace = []
-        cause = nil
+    public init(_ message: String) { self.init(RuntimeError(message: message)) }
+
+    init(_ message: String, cause: any Error) { self.init(RuntimeError(message: message, cause: cause)) }
+
+    /// An error of a part, with a word on which part it is. Limits stay what they are.
+    static func within(_ place: String, _ error: any Error) -> ScriptError {
+        guard let error = error as? ScriptError else { return ScriptError("\(place)\(error)", cause: error) }
+        return error.kind == .error ? ScriptError(error, message: place + error.message) : error
     }
 
-    init(_ message: String, cause: any Error) {
+    private init(_ error: ScriptError, message: String) {
         self.message = message
-        self.cause = cause
-        kind = .error
-        note = nil
-        trace = []
+        kind = error.kind
+        note = error.note
+        trace = error.trace
+        cause = error.cause
+        thrown = nil
+        run = error.run
     }
 
     init(_ error: RuntimeError) {
@@ -59,6 +70,8 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         note = error.note
         cause = error.cause
         kind = error.kind
+        thrown = error.value
+        run = error.run
         trace = error.trace.map { entry in
             let isHost = entry.line == 0
             return Call(
@@ -76,7 +89,10 @@ extension ScriptError: ScriptFailure {
             RuntimeError.TraceEntry(
                 functionName: $0.function, sourceName: $0.file ?? "", line: $0.line ?? 0, startByte: 0, endByte: 0)
         }
-        return RuntimeError(message: message, note: note, trace: entries, kind: kind, cause: cause)
+        var error = RuntimeError(message: message, note: note, trace: entries, kind: kind, cause: cause)
+        error.value = thrown
+        error.run = run
+        return error
     }
 }
 

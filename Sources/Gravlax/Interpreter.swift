@@ -72,7 +72,7 @@ public final class Interpreter: Sendable {
 
     private func start(_ source: String, name: String, isExpression: Bool) throws -> Value {
         let program = try compile(source, name: name, isExpression: isExpression)
-        return try rethrowing { () throws(RuntimeError) in Value(try core.start(program)) }
+        return try rethrowing { () throws(RuntimeError) in Value(try core.start(program, isLast: true)) }
     }
 
     /// A program for this interpreter, as its globals are now.

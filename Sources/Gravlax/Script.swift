@@ -49,6 +49,6 @@ extension Interpreter {
     }
 
     private func start(_ script: Script) throws -> Value {
-        try rethrowing { () throws(RuntimeError) in Value(try core.start(script.program)) }
+        try rethrowing { () throws(RuntimeError) in Value(try core.start(script.program, isLast: false)) }
     }
 }

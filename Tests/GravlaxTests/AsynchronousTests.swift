@@ -252,6 +252,20 @@ struct AsynchronousTests {
         try await expectUnharmed(interpreter)
     }
 
+    /// Nor does one that never returns hold up the end.
+    @Test func aFunctionThatNeverReturnsDoesNotHoldUpTheEnd() async throws {
+        let interpreter = try Interpreter()
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        interpreter.define("sleep") { () async in await Task.detached { for await _ in stream {} }.value }
+        try await interpreter.run("var caught = false;")
+        interpreter.timeLimit = .milliseconds(20)
+        let error = await #expect(throws: ScriptError.self) { try await interpreter.run(Self.waits) }
+        #expect(error?.kind == .deadline)
+        try await expectUnharmed(interpreter)
+        continuation.finish()
+        try await expectUnharmed(interpreter)
+    }
+
     @Test(arguments: ["sleep();", "begin(); while (true) {}"]) func cancellationEndsTheRun(source: String) async throws {
         let interpreter = try Interpreter()
         let (begun, continuation) = AsyncStream.makeStream(of: Void.self)

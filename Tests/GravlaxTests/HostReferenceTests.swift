@@ -150,4 +150,52 @@ struct HostReferenceTests {
         #expect(weak.value == nil)
         #expect(throws: ScriptError.self) { _ = try WeakReference(interpreter.evaluate("1", as: Value.self)) }
     }
+
+    /// A finalizer that keeps its object keeps all of it: what references hold, who it is, and that its cycles go.
+    @Test(arguments: [false, true]) func finalizersKeepWhatReferencesHold(stress: Bool) throws {
+        let counter = HostReleaseTests.Counter()
+        let interpreter = try makeInterpreter(counter, stress: stress)
+        try interpreter.run(
+            """
+            import "std/gc" as gc;
+            var saved = nil;
+            fun make() {
+              var node = Node("a node that is saved");
+              node.next = Node("what it holds");
+              node.onAct(fun (name) => "acts: " + name);
+              gc.onFinalize(node, fun (node) { saved = node; });
+            }
+            make();
+            gc.collect();
+            gc.runFinalizers();
+            """)
+        #expect(try interpreter.evaluate("saved.next.name + saved.act()", as: String.self) == "what it holdsacts: a node that is saved")
+        let node: Node = try interpreter.evaluate("saved")
+        try interpreter.set("again", node)
+        #expect(try interpreter.evaluate("again == saved", as: Bool.self))
+        try interpreter.run("again = nil; saved.next = saved; saved.onAct(fun (name) => saved); saved = nil;")
+        withExtendedLifetime(node) {}
+        for _ in 0..<3 { interpreter.collect() }
+        try interpreter.run("gc.runFinalizers();")
+        #expect(counter.value >= 1)
+    }
+
+    @Test func aFailedMoveToAnotherInterpreterChangesNothing() throws {
+        let counter = HostReleaseTests.Counter()
+        let interpreter = try makeInterpreter(counter)
+        let other = try makeInterpreter(counter)
+        let node: Node = try interpreter.evaluate("var node = Node(\"one\"); node.onAct(fun (name) => name + \"!\"); node")
+        #expect(throws: ScriptError.self) { try other.set("node", node) }
+        #expect(try interpreter.evaluate("node.act()", as: String.self) == "one!")
+    }
+
+    /// Two instances could not both be the object's.
+    @Test func anInitialiserMakesNewObjects() throws {
+        let interpreter = try Interpreter()
+        let shared = Node(name: "shared", counter: HostReleaseTests.Counter())
+        nonisolated(unsafe) let same = shared
+        try interpreter.define("One", as: Node.self) { type in type.initializer { () in same } }
+        let error = #expect(throws: ScriptError.self) { try interpreter.run("var one = One(); var two = One();") }
+        #expect(error?.message == "One() has to make a new object: the one it made is another instance's.")
+    }
 }

@@ -34,6 +34,19 @@ struct LimitTests {
         try expect(.fuel, source, in: Interpreter(.init(fuel: 10_000)))
     }
 
+    /// Throwing costs by the calls that it has to look at.
+    @Test(arguments: [
+        "fun deep(n) { if (n > 0) return deep(n - 1); while (true) { try { throw 1; } catch (e) {} } } deep(20000);",
+        "fun deep(n) { if (n > 0) return deep(n - 1); while (true) { try { nil.x; } catch (e) {} } } deep(20000);",
+        "fun f() { try { f(); } finally { f(); } } f();",
+    ]) func errorsInDeepStacksTakeFuel(source: String) throws {
+        let interpreter = try Interpreter(.init(fuel: 200_000))
+        try interpreter.run("var throws = 0;")
+        try expect(.fuel, source.replacingOccurrences(of: "catch (e) {", with: "catch (e) { throws += 1;"), in: interpreter)
+        // 2,500 for each, after 20,000 for the calls.
+        #expect(try interpreter.evaluate("throws", as: Int.self) < 100)
+    }
+
     /// Less than nothing is nothing.
     @Test(arguments: [0, -1, .min]) func noFuelIsUsedUpAtOnce(fuel: Int) throws {
         try expect(.fuel, "while (true) {}", in: Interpreter(.init(fuel: fuel)))

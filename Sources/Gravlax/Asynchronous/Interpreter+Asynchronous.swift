@@ -16,14 +16,14 @@ extension Interpreter {
     /// - Throws: `CompileError`; `ScriptError`.
     public func run(_ source: String, name: String = "script") async throws {
         let program = try compile(source, name: name, isExpression: false)
-        _ = try await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(program) }
+        _ = try await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(program, isLast: true) }
     }
 
     /// Runs a compiled script.
     ///
     /// - Throws: `ScriptError`.
     public func run(_ script: Script) async throws {
-        _ = try await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(script.program) }
+        _ = try await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(script.program, isLast: false) }
     }
 
     /// Compiles and runs a script, and gives the value of the expression that it is or ends in; nil when it ends in
@@ -34,7 +34,7 @@ extension Interpreter {
         _ source: String, name: String = "script", as type: Result.Type = Result.self
     ) async throws -> Result {
         let program = try compile(source, name: name, isExpression: true)
-        return try Result(await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(program) })
+        return try Result(await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(program, isLast: true) })
     }
 
     /// Runs a compiled script, and gives the value of the expression that it is or ends in.
@@ -44,7 +44,7 @@ extension Interpreter {
         _ script: Script, as type: Result.Type = Result.self
     ) async throws -> Result {
         try Result(
-            await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(script.program) })
+            await rethrowingAwaited { () async throws(RuntimeError) in try await core.startAwaiting(script.program, isLast: false) })
     }
 }
 
@@ -68,10 +68,10 @@ extension Value {
     @discardableResult
     public func call(_ method: String, _ arguments: any ScriptConvertible & Sendable...) async throws -> Value {
         let interpreter = try interpreter()
-        let text = try Value.callText(method, argumentCount: arguments.count)
+        try Value.check(method)
         let values = try arguments.map { try $0.value(in: interpreter).host }
         return try await rethrowingAwaited { () async throws(RuntimeError) in
-            try await interpreter.core.performAwaiting(text, [host] + values)
+            try await interpreter.core.performAwaiting(.call(argumentCount: values.count), method, [host] + values)
         }
     }
 }

@@ -13,9 +13,10 @@ extension Interpreter {
     /// of the host that is not asynchronous itself: those calls are errors of the script's.
     ///
     /// The function runs in a task of its own, which is cancelled when a limit of the run is reached, the run is interrupted,
-    /// or its task is cancelled. Whatever it then returns or throws, the run ends with the limit's error when it does.
+    /// or its task is cancelled. Whatever it then returns or throws, the run ends with the limit's error: when it does, or 20 ms later
+    /// without it. A function that goes on regardless must not use the interpreter, which is not in its run any more.
     ///
-    /// - Precondition: there is memory for a few bytes more.
+    /// Errors of the definition itself are as with other functions.
     public func define<each Parameter: ScriptConvertible & Sendable, Result: ScriptConvertible & Sendable>(
         _ name: String, _ body: @escaping @Sendable (repeat each Parameter) async throws -> Result
     ) {
@@ -49,10 +50,8 @@ extension Interpreter {
     }
 
     private func install(_ name: String, parameterCount: Int, _ body: @escaping AsynchronousBody) {
-        do {
-            try core.setGlobal(name, try core.makeAsynchronousFunction(name, parameterCount: parameterCount, body))
-        } catch {
-            preconditionFailure("no memory for the function \(name)")
+        core.defineGlobal(name) { () throws(RuntimeError) in
+            try core.makeAsynchronousFunction(name, parameterCount: parameterCount, body)
         }
     }
 }

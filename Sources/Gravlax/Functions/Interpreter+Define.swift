@@ -10,7 +10,8 @@ extension Interpreter {
     /// throws, which the host finds in `ScriptError.cause`. The function runs on the thread that runs the script, and may
     /// run and call scripts itself. It lives as long as the interpreter; let it not keep that alive.
     ///
-    /// - Precondition: there is memory for a few bytes more.
+    /// When memory is refused, or more globals come in one run than there is room for (2,048), the call of the host's function
+    /// that defines it fails with that error; outside of runs, the next run does.
     public func define<each Parameter: ScriptConvertible, Result: ScriptConvertible>(
         _ name: String, _ body: @escaping @Sendable (repeat each Parameter) throws -> Result
     ) {
@@ -33,22 +34,11 @@ extension Interpreter {
     ) {
         var count = 0
         for _ in repeat (each Parameter).self { count += 1 }
-        let function = { [unowned self] (arguments: [HostValue]) throws -> HostValue in
-            var position = 0
-            func next<Argument: ScriptConvertible>(_ type: Argument.Type) throws -> Argument {
-                defer { position += 1 }
-                do {
-                    return try Argument(Value(arguments[position]))
-                } catch let error as ScriptError {
-                    throw ScriptError("Argument \(position + 1) of \(name)(): \(error.message)")
-                }
+        core.defineGlobal(name) { () throws(RuntimeError) in
+            try core.makeFunction(name, parameterCount: count) { [unowned self] arguments in
+                let reader = MethodArguments(name, arguments[...])
+                return try body(repeat reader.next((each Parameter).self)).value(in: self).host
             }
-            return try body(repeat try next((each Parameter).self)).value(in: self).host
-        }
-        do {
-            try core.setGlobal(name, try core.makeFunction(name, parameterCount: count, function))
-        } catch {
-            preconditionFailure("no memory for the function \(name)")
         }
     }
 }

@@ -19,7 +19,7 @@ public final class HostClass<Subject> {
     unowned let interpreter: Interpreter
     let value: HostValue
     /// Let references of a new instance keep what they hold there.
-    private var bindings: [(Subject, WeakValue) throws -> Void] = []
+    private var bindings: [(Subject, InstanceLink) throws -> Void] = []
     private var isComplete = false
     /// What went wrong first.
     private var failure: (any Error)?
@@ -149,8 +149,8 @@ public final class HostClass<Subject> {
                 let content: Content
                 do {
                     content = try Content(Gravlax.Value(arguments[1]))
-                } catch let error as ScriptError where error.kind == .error {
-                    throw ScriptError("\(title): \(error.message)")
+                } catch {
+                    throw ScriptError.within("\(title): ", error)
                 }
                 try self.change(arguments[0]) { try set(&$0, content) }
                 return .nil
@@ -198,7 +198,7 @@ public final class HostClass<Subject> {
     /// The name of the field for one more reference.
     func nextReferenceField() -> String { "reference \(bindings.count)" }
 
-    func bind(_ binding: @escaping (Subject, WeakValue) throws -> Void) { bindings.append(binding) }
+    func bind(_ binding: @escaping (Subject, InstanceLink) throws -> Void) { bindings.append(binding) }
 
     // MARK: Subjects
 
@@ -226,11 +226,14 @@ public final class HostClass<Subject> {
 
     private func attach(_ subject: Subject, to instance: HostValue) throws {
         let object = Self.isShared ? subject as AnyObject : HostBox(subject)
-        let weak = try rethrowing { () throws(RuntimeError) in
+        if Self.isShared, let known = interpreter.core.instance(of: object), !known.isSame(instance) {
+            throw ScriptError("\(name)() has to make a new object: the one it made is another instance's.")
+        }
+        let link = try rethrowing { () throws(RuntimeError) in
             try interpreter.core.attach(object, to: instance, isFound: Self.isShared, release: release.schedule)
         }
         let bindings = bindings
-        try interpreter.hostClasses.bind(bindings.map { binding in { try binding(subject, weak) } })
+        try interpreter.hostClasses.bind(bindings.map { binding in { try binding(subject, link) } })
     }
 }
 
@@ -269,8 +272,8 @@ final class MethodArguments {
         position += 1
         do {
             return try Argument(Value(rest.removeFirst()))
-        } catch let error as ScriptError where error.kind == .error {
-            throw ScriptError("Argument \(position) of \(name)(): \(error.message)")
+        } catch {
+            throw ScriptError.within("Argument \(position) of \(name)(): ", error)
         }
     }
 }

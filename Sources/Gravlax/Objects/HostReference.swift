@@ -18,7 +18,7 @@ import GravlaxRuntime
 public final class HostReference<Content: ScriptConvertible> {
     private enum State {
         case free(Content?)
-        case bound(WeakValue, field: String)
+        case bound(InstanceLink, field: String)
     }
 
     private var state: State
@@ -50,11 +50,17 @@ public final class HostReference<Content: ScriptConvertible> {
         state = .free(content)
     }
 
-    /// From now on the content is in a field of the script's object `owner`.
-    func bind(to owner: WeakValue, field: String) throws {
+    /// From now on the content is in a field of the script's object `owner`. If that is not possible nothing has changed.
+    func bind(to owner: InstanceLink, field: String) throws {
+        let before = state
         let content = try value
         state = .bound(owner, field: field)
-        if let content { try set(content) }
+        do {
+            if let content { try set(content) }
+        } catch {
+            state = before
+            throw error
+        }
     }
 }
 

@@ -43,7 +43,7 @@ public struct Value: Sendable, CustomStringConvertible {
             let interpreter = try interpreter()
             try Value.check(name)
             return try rethrowing { () throws(RuntimeError) in
-                Value(try interpreter.core.perform("(fun (object) => object.\(name))", [host]))
+                Value(try interpreter.core.perform(.read, name, [host]))
             }
         }
     }
@@ -56,7 +56,7 @@ public struct Value: Sendable, CustomStringConvertible {
         try Value.check(name)
         let value = try value.value(in: interpreter)
         try rethrowing { () throws(RuntimeError) in
-            _ = try interpreter.core.perform("(fun (object, value) { object.\(name) = value; })", [host, value.host])
+            _ = try interpreter.core.perform(.write, name, [host, value.host])
         }
     }
 
@@ -76,20 +76,14 @@ public struct Value: Sendable, CustomStringConvertible {
     @discardableResult
     public func call(_ method: String, _ arguments: any ScriptConvertible...) throws -> Value {
         let interpreter = try interpreter()
-        let text = try Value.callText(method, argumentCount: arguments.count)
+        try Value.check(method)
         let values = try arguments.map { try $0.value(in: interpreter).host }
-        return try rethrowing { () throws(RuntimeError) in Value(try interpreter.core.perform(text, [host] + values)) }
+        return try rethrowing { () throws(RuntimeError) in 
+            Value(try interpreter.core.perform(.call(argumentCount: values.count), method, [host] + values))
+        }
     }
 
-    /// The text of a function that calls a method of its first argument.
-    static func callText(_ method: String, argumentCount: Int) throws -> String {
-        try check(method)
-        let names = (0..<argumentCount).map { "a\($0)" }
-        let parameters = (["object"] + names).joined(separator: ", ")
-        return "(fun (\(parameters)) => object.\(method)(\(names.joined(separator: ", "))))"
-    }
-
-    /// Only a name may become part of a script's text.
+    /// Members that scripts do not see have names that are none.
     static func check(_ name: String) throws {
         let letters = name.utf8.allSatisfy { byte in
             byte == UInt8(ascii: "_") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)

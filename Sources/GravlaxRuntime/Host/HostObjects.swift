@@ -13,8 +13,9 @@ final class HostObjects {
         var object: AnyObject?
         /// Lets go of an object elsewhere; nil: here.
         var release: HostObjectRelease?
-        /// The instance; nil when nobody asks for it by its object.
-        var instance: WeakValue?
+        var instance: InstanceLink?
+        /// Whether the instance is found by the object's identity.
+        var isFound = false
     }
 
     private var slots: [Slot] = []
@@ -28,27 +29,29 @@ final class HostObjects {
 
     func object(_ slot: Int) -> AnyObject? { slots[slot].object }
 
-    func instance(of object: AnyObject) -> WeakValue? { slotOfObject[ObjectIdentifier(object)].flatMap { slots[$0].instance } }
+    func instance(of object: AnyObject) -> InstanceLink? { slotOfObject[ObjectIdentifier(object)].flatMap { slots[$0].instance } }
 
-    func instance(ofSlot slot: Int) -> WeakValue? { slots[slot].instance }
+    func instance(ofSlot slot: Int) -> InstanceLink? { slots[slot].instance }
 
-    /// - Parameter instance: the instance, if the object is to be found by its identity.
-    func add(_ object: AnyObject, instance: WeakValue?, release: HostObjectRelease?) -> Int {
+    /// - Parameter isFound: whether the instance is to be found by the object's identity.
+    func add(_ object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?) -> Int {
         let slot = free.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
-        put(object, instance: instance, release: release, into: slot)
+        put(object, instance: instance, isFound: isFound, release: release, into: slot)
         return slot
     }
 
     /// Lets go of the slot's object, and holds another.
-    func replace(_ slot: Int, by object: AnyObject, instance: WeakValue?, release: HostObjectRelease?) {
+    func replace(_ slot: Int, by object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?) {
         letGo(slot)
-        put(object, instance: instance, release: release, into: slot)
+        put(object, instance: instance, isFound: isFound, release: release, into: slot)
     }
 
-    private func put(_ object: AnyObject, instance: WeakValue?, release: HostObjectRelease?, into slot: Int) {
-        slots[slot] = Slot(object: object, release: release, instance: instance)
-        if instance != nil { slotOfObject[ObjectIdentifier(object)] = slot }
+    private func put(
+        _ object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?, into slot: Int
+    ) {
+        slots[slot] = Slot(object: object, release: release, instance: instance, isFound: isFound)
+        if isFound { slotOfObject[ObjectIdentifier(object)] = slot }
     }
 
     /// The instance is freed.
@@ -63,7 +66,7 @@ final class HostObjects {
     }
 
     private func letGo(_ slot: Int) {
-        if slots[slot].instance != nil, let identity = slots[slot].object.map({ ObjectIdentifier($0) }),
+        if slots[slot].isFound, let identity = slots[slot].object.map({ ObjectIdentifier($0) }),
             slotOfObject[identity] == slot
         {
             slotOfObject[identity] = nil
@@ -118,6 +121,17 @@ package final class WeakValue: Sendable {
     }
 }
 
+/// The way from what a host has to its instance, across the instance's being found dead and revived. Owner: the
+/// interpreter's thread.
+package final class InstanceLink: @unchecked Sendable {
+    fileprivate var weak: WeakValue
+
+    fileprivate init(_ weak: WeakValue) { self.weak = weak }
+
+    /// Nil once the instance is gone, from when it was found dead until its finalizer runs, or once the interpreter is gone.
+    package func get() -> HostValue? { weak.get() }
+}
+
 extension Machine {
     /// The name of the field with the slot: none that a script can write.
     static var slotField: String { "host object" }
@@ -139,14 +153,14 @@ extension Machine {
     }
 
     /// Makes `instance`, which a handle holds, the instance of `object`. Nil: out of memory.
-    func attach(_ object: AnyObject, to instance: Value, isFound: Bool, release: HostObjectRelease?) -> WeakValue? {
+    func attach(_ object: AnyObject, to instance: Value, isFound: Bool, release: HostObjectRelease?) -> InstanceLink? {
         guard let weak = holdWeakly(instance) else { return nil }
-        let found = isFound ? weak : nil
+        let link = InstanceLink(weak)
         if let slot = hostSlot(instance) {
-            hostObjects.replace(slot, by: object, instance: found, release: release)
-            return weak
+            hostObjects.replace(slot, by: object, instance: link, isFound: isFound, release: release)
+            return link
         }
-        let slot = hostObjects.add(object, instance: found, release: release)
+        let slot = hostObjects.add(object, instance: link, isFound: isFound, release: release)
         // The field last: with it, the cleanup has to be there.
         let payload = UInt64(slot) << 1 | 1
         guard assign(slotSymbol, .nil, to: instance.words),
@@ -156,6 +170,13 @@ extension Machine {
             return nil
         }
         _ = assign(slotSymbol, Value(unchecked: Double(slot)), to: instance.words)
-        return weak
+        return link
+    }
+
+    /// Before its finalizer gets an object that was found dead: if that keeps it, the host's object has it as before. It is in a
+    /// root.
+    func relink(_ object: Value) {
+        guard let slot = hostSlot(object), let link = hostObjects.instance(ofSlot: slot), link.get() == nil else { return }
+        if let weak = holdWeakly(object) { link.weak = weak } else { failure = nil }
     }
 }

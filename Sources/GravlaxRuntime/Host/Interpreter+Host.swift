@@ -43,7 +43,10 @@ extension Interpreter {
     /// What `print` shows, and the error of a `toString()`.
     package func printedText(of value: HostValue) throws(RuntimeError) -> String {
         guard machine.hasOwnTexts else { return description(value) }
-        let text = try perform("(fun (x) => \"${x}\")", [value])
+        let text = try running { () throws(RuntimeError) in
+            if printer == nil { printer = try hiddenFunction("(fun (x) => \"${x}\")") }
+            return try call(printer ?? .nil, [value])
+        }
         return self.text(text) ?? description(value)
     }
 
@@ -132,12 +135,32 @@ extension Interpreter {
         }
     }
 
+    /// Makes a global where nothing can be thrown. What goes wrong is the error of the host function that runs, else of the
+    /// next run.
+    package func defineGlobal(_ name: String, _ make: () throws(RuntimeError) -> HostValue) {
+        do throws(RuntimeError) {
+            try setGlobal(name, try make())
+        } catch {
+            inside { machine.leavePending(error) }
+        }
+    }
+
     /// A function of the host as a value. It lives as long as the interpreter.
     package func makeFunction(
         _ name: String, parameterCount: Int?, _ body: @escaping ([HostValue]) throws -> HostValue
     ) throws(RuntimeError) -> HostValue {
+        try makeFunction(HostFunction(name: name, parameterCount: parameterCount, body: .synchronous(body)))
+    }
+
+    /// An asynchronous function of the host as a value. It lives as long as the interpreter.
+    package func makeAsynchronousFunction(
+        _ name: String, parameterCount: Int?, _ body: @escaping AsynchronousBody
+    ) throws(RuntimeError) -> HostValue {
+        try makeFunction(HostFunction(name: name, parameterCount: parameterCount, body: .asynchronous(body)))
+    }
+
+    private func makeFunction(_ function: HostFunction) throws(RuntimeError) -> HostValue {
         try inside { () throws(RuntimeError) in
-            let function = HostFunction(name: name, parameterCount: parameterCount, body: .synchronous(body))
             guard let value = machine.makeHostFunction(function) else { throw outOfMemory() }
             return machine.hold(value)
         }
@@ -146,8 +169,13 @@ extension Interpreter {
     // MARK: Running
 
     /// Runs a program and gives what its script returns.
-    package func start(_ program: Program) throws(RuntimeError) -> HostValue {
-        try running { () throws(RuntimeError) in machine.hold(try machine.run(program)) }
+    ///
+    /// - Parameter isLast: it does not run again.
+    package func start(_ program: Program, isLast: Bool) throws(RuntimeError) -> HostValue {
+        try running { () throws(RuntimeError) in
+            defer { if isLast { machine.forget(program) } }
+            return machine.hold(try machine.run(program))
+        }
     }
 
     package func call(_ callee: HostValue, _ arguments: [HostValue]) throws(RuntimeError) -> HostValue {
@@ -157,15 +185,8 @@ extension Interpreter {
         }
     }
 
-    /// Calls the function that `text` denotes, an expression of the language, which has no effect of its own: so a host
-    /// reads a property just as scripts do.
-    package func perform(_ text: String, _ arguments: [HostValue]) throws(RuntimeError) -> HostValue {
-        try running { () throws(RuntimeError) in try call(try accessor(text), arguments) }
-    }
-
-    /// The function that `text` denotes. Inside a run.
-    func accessor(_ text: String) throws(RuntimeError) -> HostValue {
-        if let known = accessors[text] { return known }
+    /// The function that `text` denotes, an expression of the language, which has no effect of its own. Inside a run.
+    func hiddenFunction(_ text: String) throws(RuntimeError) -> HostValue {
         let program: Program
         do throws(CompileErrors) {
             program = try Compiler.compile(
@@ -174,9 +195,7 @@ extension Interpreter {
         } catch {
             throw RuntimeError(message: error.diagnostics.first?.message ?? "")
         }
-        let function = machine.hold(try machine.run(program, isHidden: true))
-        accessors[text] = function
-        return function
+        return machine.hold(try machine.run(program, isHidden: true))
     }
 
     // MARK: Limits

@@ -71,12 +71,12 @@ extension Interpreter {
     @discardableResult
     package func attach(
         _ object: AnyObject, to instance: HostValue, isFound: Bool, release: HostObjectRelease?
-    ) throws(RuntimeError) -> WeakValue {
+    ) throws(RuntimeError) -> InstanceLink {
         try inside { () throws(RuntimeError) in
-            guard let weak = machine.attach(object, to: instance.value, isFound: isFound, release: release) else {
+            guard let link = machine.attach(object, to: instance.value, isFound: isFound, release: release) else {
                 throw outOfMemory()
             }
-            return weak
+            return link
         }
     }
 

@@ -7,8 +7,12 @@ import GravlaxCompiler
 /// those on a small machine, and nobody could come to cancel them.
 extension Interpreter {
     /// Runs a program and gives what its script returns.
-    package func startAwaiting(_ program: Program) async throws(RuntimeError) -> HostValue {
-        try await driven { [self] () throws(RuntimeError) in try machine.begin(try machine.instantiate(program), []) }
+    ///
+    /// - Parameter isLast: it does not run again.
+    package func startAwaiting(_ program: Program, isLast: Bool) async throws(RuntimeError) -> HostValue {
+        try await driven(thatEndsWith: { [self] in if isLast { machine.forget(program) } }) { [self] () throws(RuntimeError) in
+            try machine.begin(try machine.instantiate(program), [])
+        }
     }
 
     package func callAwaiting(_ callee: HostValue, _ arguments: [HostValue]) async throws(RuntimeError) -> HostValue {
@@ -18,28 +22,11 @@ extension Interpreter {
         }
     }
 
-    /// See `perform`.
-    package func performAwaiting(_ text: String, _ arguments: [HostValue]) async throws(RuntimeError) -> HostValue {
-        try await driven { [self] () throws(RuntimeError) in
-            let function = try accessor(text)
-            let step = try machine.begin(function.value, arguments.map(\.value))
-            return withExtendedLifetime((function, arguments)) { step }
-        }
-    }
-
-    /// An asynchronous function of the host as a value. It lives as long as the interpreter.
-    package func makeAsynchronousFunction(
-        _ name: String, parameterCount: Int?, _ body: @escaping AsynchronousBody
-    ) throws(RuntimeError) -> HostValue {
-        try inside { () throws(RuntimeError) in
-            let function = HostFunction(name: name, parameterCount: parameterCount, body: .asynchronous(body))
-            guard let value = machine.makeHostFunction(function) else { throw machine.outOfMemory() }
-            return machine.hold(value)
-        }
-    }
-
     /// Takes a run from its beginning to its end, within the limits.
-    private func driven(
+    ///
+    /// - Parameter end: inside, when the run is over.
+    func driven(
+        thatEndsWith end: @escaping @Sendable () -> Void = {},
         _ begin: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
     ) async throws(RuntimeError) -> HostValue {
         let run = try inside { () throws(RuntimeError) in
@@ -47,14 +34,20 @@ extension Interpreter {
             if machine.limits.isRunning {
                 throw RuntimeError(message: "A run that waits cannot begin inside another.")
             }
-            return beginRun()
+            let run = beginRun()
+            if let error = machine.takePendingError() {
+                machine.limits.end()
+                throw error
+            }
+            return run
         }
         let limits = machine.limits
         let result = await withTaskCancellationHandler {
-            var step = await onQueue(begin)
+            var step = await onQueue(end, begin)
             while case .success(.waits(let operation)) = step {
                 let answer = await answer(operation)
-                step = await onQueue { [self] () throws(RuntimeError) in try machine.resume(answer) }
+                limits.whenReached(nil)
+                step = await onQueue(end) { [self] () throws(RuntimeError) in try machine.resume(answer) }
             }
             return step
         } onCancel: {
@@ -70,40 +63,71 @@ extension Interpreter {
     }
 
     private func onQueue(
-        _ body: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
+        _ end: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
     ) async -> Result<Machine.Step, RuntimeError> {
         await withCheckedContinuation { continuation in
-            queue.async { [self] in continuation.resume(returning: stepped(body)) }
+            queue.async { [self] in continuation.resume(returning: stepped(end, body)) }
         }
     }
 
     /// What happens inside, until the run waits or is over.
-    private func stepped(_ body: () throws(RuntimeError) -> Machine.Step) -> Result<Machine.Step, RuntimeError> {
+    private func stepped(
+        _ end: () -> Void, _ body: () throws(RuntimeError) -> Machine.Step
+    ) -> Result<Machine.Step, RuntimeError> {
         // A sink may block.
         defer { machine.output.flush() }
         return inside {
             let result = Result(catching: body)
             if case .success(.waits) = result { return result }
             machine.limits.end()
+            end()
             return result
         }
     }
 
-    /// Awaits a function, in a task of its own, which the limits can cancel without the caller's.
-    private func answer(
-        _ operation: @escaping AsynchronousRun.Operation
-    ) async -> Result<@Sendable () throws -> HostValue, any Error> {
-        let task = Task { try await operation() }
-        machine.limits.whenReached { task.cancel() }
-        defer { machine.limits.whenReached(nil) }
-        return await task.result
+    /// Awaits a function, in a task of its own, which the limits can cancel without the caller's. A function that makes nothing
+    /// of that for a while is left to itself: the run ends with the limit, and what it gives is nobody's.
+    private func answer(_ operation: @escaping AsynchronousRun.Operation) async -> AsynchronousRun.Answer {
+        let limits = machine.limits
+        let first = FirstAnswer()
+        return await withCheckedContinuation { continuation in
+            first.goes(to: continuation)
+            let task = Task { first.give(await Result(catching: operation)) }
+            limits.whenReached {
+                task.cancel()
+                limits.afterPatience { first.give(.failure(CancellationError())) }
+            }
+        }
+    }
+}
+
+/// Resumes with whichever answer comes first. Any thread.
+private final class FirstAnswer: @unchecked Sendable {
+    private let lock = HostLock()
+    private var continuation: CheckedContinuation<AsynchronousRun.Answer, Never>?
+
+    func goes(to continuation: CheckedContinuation<AsynchronousRun.Answer, Never>) { self.continuation = continuation }
+
+    func give(_ answer: AsynchronousRun.Answer) {
+        lock.withLock {
+            defer { continuation = nil }
+            return continuation
+        }?.resume(returning: answer)
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(catching body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
     }
 }
 
 extension RuntimeError {
     fileprivate func caused(by cause: any Error) -> RuntimeError {
-        RuntimeError(
+        var error = RuntimeError(
             message: message, note: note, trace: trace, omittedCount: omittedCount, omissionIndex: omissionIndex, kind: kind,
             cause: cause)
+        error.run = run
+        return error
     }
 }

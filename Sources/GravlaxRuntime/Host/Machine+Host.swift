@@ -24,6 +24,19 @@ struct HostFailure {
     /// Calls that the error has left already: those of scripts that the host function called, and its own.
     let trace: [RuntimeError.TraceEntry]
     let cause: any Error
+    /// What a script threw that the function had called.
+    let value: HostValue?
+}
+
+/// One run of one interpreter.
+package struct RunIdentity: Sendable, Equatable {
+    private let machine: ObjectIdentifier
+    private let number: Int
+
+    init(_ machine: Machine) {
+        self.machine = ObjectIdentifier(machine)
+        number = machine.limits.runNumber
+    }
 }
 
 /// Calls between hosts and scripts. Only these nest on the native stack.
@@ -101,7 +114,7 @@ extension Machine {
         let position = frame - state.pointee.stack.frames
         let arguments = ((takesReceiver ? 0 : 1)..<argumentCount + 1).map { hold(Value(bits: frame.pointee.base[window + $0])) }
         do {
-            let result = try body(arguments)
+            let result = try completed { try body(arguments) }
             let frame = state.pointee.stack.frames + position
             withExtendedLifetime(result) { frame.pointee.base[window] = $0.bits }
             return frame
@@ -123,7 +136,7 @@ extension Machine {
         }
         let position = frame - state.pointee.stack.frames
         do {
-            let result = try body(arguments.map { hold($0) })
+            let result = try completed { try body(arguments.map { hold($0) }) }
             let frame = state.pointee.stack.frames + position
             withExtendedLifetime(result) { take(frame, $0.value) }
             return frame
@@ -133,19 +146,32 @@ extension Machine {
         }
     }
 
+    /// What a host function does, and what went wrong in it that it was not told of.
+    func completed(_ body: () throws -> HostValue) throws -> HostValue {
+        let result = try body()
+        if let error = takePendingError() { throw error }
+        return result
+    }
+
     /// The failure that an error of a host function is.
     func failure(of error: any Error, in function: HostFunction) -> Failure {
         let own = RuntimeError.TraceEntry(
             functionName: function.name, sourceName: "host", line: 0, startByte: 0, endByte: 0)
         guard let script = error as? RuntimeError ?? (error as? any ScriptFailure)?.runtimeError else {
-            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error))
+            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error, value: nil))
         }
-        switch script.kind {
-        case .fuel, .deadline, .interrupted, .exit: return .limit(script.kind)
-        case .error, .outOfMemory, .stackOverflow:
-            return .host(
-                HostFailure(message: script.message, kind: script.kind, trace: script.trace + [own], cause: script.cause ?? error))
+        var kind = script.kind
+        switch kind {
+        case .fuel, .deadline, .interrupted, .exit:
+            if script.run == RunIdentity(self) { return .limit(kind) }
+            // Another run's end, or another interpreter's: here it is an error like others.
+            kind = .error
+        case .error, .outOfMemory, .stackOverflow: break
         }
+        let value = script.value.flatMap { $0.handle == nil || $0.handle?.interpreter === owner ? $0 : nil }
+        return .host(
+            HostFailure(
+                message: script.message, kind: kind, trace: script.trace + [own], cause: script.cause ?? error, value: value))
     }
 
     /// A value as hosts hold it. At once after it was made: what a handle does not hold yet, nothing may.

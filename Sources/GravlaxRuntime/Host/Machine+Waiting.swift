@@ -19,7 +19,7 @@ import GravlaxHeap
 //
 // Fuel goes on where it was, and the deadline stands. What another thread finds reached (a deadline, an interrupt, the
 // cancellation of the run's task) is noted as always, and cancels the function's task. The run then ends with the limit,
-// whatever the function makes of that, as soon as the function returns.
+// whatever the function makes of that, when the function returns, or after `RunLimits.patience` without it.
 //
 // A native frame between the run and the call can not be left and entered again. So a function that is called through a host
 // function, by the collector, or in a run that nobody awaits, may not wait: the call is an error of the script's.
@@ -34,6 +34,7 @@ struct AsynchronousRun {
     var waiting: (functionNumber: Int, frameNumber: Int, window: Int, operation: Operation)?
 
     typealias Operation = @Sendable () async throws -> @Sendable () throws -> HostValue
+    typealias Answer = Result<@Sendable () throws -> HostValue, any Error>
 }
 
 extension Machine {
@@ -66,7 +67,7 @@ extension Machine {
     }
 
     /// Goes on with the script that waits.
-    func resume(_ answer: Result<@Sendable () throws -> HostValue, any Error>) throws(RuntimeError) -> Step {
+    func resume(_ answer: AsynchronousRun.Answer) throws(RuntimeError) -> Step {
         guard let waiting = asynchronousRun?.waiting else { fatalError("no script waits") }
         asynchronousRun?.waiting = nil
         if let limit = limits.reached {
@@ -78,7 +79,7 @@ extension Machine {
             // What a conversion calls may not wait: it is on the native stack.
             nativeDepth += 1
             defer { nativeDepth -= 1 }
-            result = try answer.get()()
+            result = try completed(answer.get())
         } catch {
             failure = failure(of: error, in: hostFunctions[waiting.functionNumber])
             return try step { executeFailing() }
@@ -121,7 +122,9 @@ extension Machine {
         do {
             nativeDepth += 1
             defer { nativeDepth -= 1 }
-            asynchronousRun?.waiting = (number, position, window, try body(arguments))
+            let operation = try body(arguments)
+            if let error = takePendingError() { throw error }
+            asynchronousRun?.waiting = (number, position, window, operation)
             failure = .waiting
         } catch {
             failure = failure(of: error, in: function)

@@ -12,6 +12,8 @@ final class RunLimits: Sendable {
         var reached: RuntimeError.Kind?
         /// Called when a limit is reached, by the thread that found it; set while a script waits.
         var whenReached: (@Sendable () -> Void)?
+        /// When the run that is in progress is to end.
+        var deadline: ContinuousClock.Instant?
         /// The number of the run, so that the deadline of one is none of the next.
         var run = 0
     }
@@ -30,6 +32,9 @@ final class RunLimits: Sendable {
     private let lock = HostLock()
     /// Of its own: the threads of the global queues may all be running scripts.
     private let queue = DispatchQueue(label: "gravlax.deadline")
+    /// One for all runs: what is scheduled for each would stay until its time has come, long after the run. Made for several
+    /// threads.
+    nonisolated(unsafe) private let timer: any DispatchSourceTimer
     nonisolated(unsafe) private let own: UnsafeMutablePointer<Own> = .allocate(capacity: 1)
 
     /// Bytes of a built-in's work that cost one turn.
@@ -38,9 +43,14 @@ final class RunLimits: Sendable {
     init(_ mutator: Mutator) {
         shared.initialize(to: Shared(mutator: mutator))
         own.initialize(to: Own())
+        timer = DispatchSource.makeTimerSource(queue: queue)
+        timer.setEventHandler { [weak self] in self?.timerFired() }
+        timer.schedule(deadline: .distantFuture)
+        timer.activate()
     }
 
     deinit {
+        timer.cancel()
         shared.deinitialize(count: 1)
         shared.deallocate()
         own.deallocate()
@@ -53,6 +63,9 @@ final class RunLimits: Sendable {
     /// Nil: none was set.
     var fuelLeft: Int? { own.pointee.fuel.map { _ in max(own.pointee.left, 0) } }
 
+    /// Of the run that is in progress, or of what is between two.
+    var runNumber: Int { lock.withLock { shared.pointee.run } }
+
     /// By how much the last charge was more than what was left: never more than what is done between two polls.
     var fuelOverdraft: Int { max(-own.pointee.left, 0) }
 
@@ -62,34 +75,40 @@ final class RunLimits: Sendable {
         own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)
         let number = lock.withLock {
             shared.pointee.run += 1
+            shared.pointee.deadline = deadline
             if fuel != nil { shared.pointee.mutator?.requestPollOfOwner() }
             return shared.pointee.run
         }
-        if let deadline { reach(.deadline, at: deadline, run: number) }
+        if let deadline { schedule(deadline) }
         return number
     }
 
-    private func reach(_ kind: RuntimeError.Kind, at deadline: ContinuousClock.Instant, run number: Int) {
-        let rest = deadline - ContinuousClock.now
-        guard rest > .zero else { return reach(kind, run: number) }
-        let (seconds, fraction) = rest.components
+    private func schedule(_ deadline: ContinuousClock.Instant) {
+        let (seconds, fraction) = max(deadline - ContinuousClock.now, .zero).components
         let nanoseconds = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
         guard !nanoseconds.overflow else { return }
-        let wait = nanoseconds.partialValue &+ Int(fraction / 1_000_000_000)
-        queue.asyncAfter(deadline: .now() + .nanoseconds(wait)) { [weak self] in
-            self?.reach(kind, run: number)
-        }
+        timer.schedule(deadline: .now() + .nanoseconds(nanoseconds.partialValue &+ Int(fraction / 1_000_000_000)))
+    }
+
+    private func timerFired() {
+        let (run, deadline) = lock.withLock { (shared.pointee.run, shared.pointee.deadline) }
+        guard let deadline else { return }
+        // The clocks of timers and of deadlines may go apart, and it may have been meant for a run that is over.
+        if deadline > .now { schedule(deadline) } else { reach(.deadline, run: run) }
     }
 
     /// After the outermost call. An interrupt that came too late is forgotten.
     func end() {
         own.pointee.isRunning = false
-        lock.withLock {
+        let hadDeadline = lock.withLock {
+            defer { shared.pointee.deadline = nil }
             shared.pointee.run += 1
             shared.pointee.reached = nil
             shared.pointee.whenReached = nil
             shared.pointee.mutator?.withdrawPollOfOwner()
+            return shared.pointee.deadline != nil
         }
+        if hadDeadline { timer.schedule(deadline: .distantFuture) }
     }
 
     /// Ends the run that is in progress, if there is one. Any thread.
@@ -123,6 +142,14 @@ final class RunLimits: Sendable {
             return shared.pointee.reached != nil
         }
         if isReached { body?() }
+    }
+
+    /// How long a function that a script waits for may go on when a limit is reached.
+    static let patience = DispatchTimeInterval.milliseconds(20)
+
+    /// Calls `body` after that.
+    func afterPatience(_ body: @escaping @Sendable () -> Void) {
+        queue.asyncAfter(deadline: .now() + RunLimits.patience, execute: body)
     }
 
     /// What ends the run after `turns` more; nil: it goes on.

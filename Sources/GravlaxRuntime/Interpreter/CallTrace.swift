@@ -10,7 +10,7 @@ struct CallTrace {
     }
 
     var places: [Place] = []
-    /// How many calls between the ends were left out.
+    /// How many calls between the ends were left out, those of the library among them.
     var omittedCount = 0
 
     /// Bytes of `places` and the count, as objects of scripts keep them.
@@ -37,14 +37,20 @@ extension Machine {
         let message: String
         var kind = RuntimeError.Kind.error
         switch failure {
-        case .thrown: return uncaughtError()
+        case .thrown:
+            var error = uncaughtError()
+            error.value = hold(Value(bits: thrown))
+            return error
         case .message(let text): message = text
         case .stackOverflow: (message, kind) = ("Stack overflow.", .stackOverflow)
         case .outOfMemory, .waiting, nil: (message, kind) = ("Out of memory.", .outOfMemory)
         case .limit(let limit): (message, kind) = (limit.text, limit)
         case .host(let failure): (message, kind) = (failure.message, failure.kind)
         }
-        return makeError(message, note: noteOnFailure(message), trace(above: bottom), kind: kind)
+        var error = makeError(message, note: noteOnFailure(message), trace(above: bottom), kind: kind)
+        if case .limit = failure { error.run = RunIdentity(self) }
+        if case .host(let failure) = failure { error.value = failure.value }
+        return error
     }
 
     func makeError(
@@ -64,22 +70,26 @@ extension Machine {
         return note(on: message, at: top)
     }
 
-    /// The calls above the frame with a number.
+    /// The calls above the frame with a number. Of many only the ends are looked at: errors are thrown in deep stacks, too.
     func trace(above bottom: Int) -> CallTrace {
         var trace = CallTrace()
         guard let top else { return trace }
-        let depth = top - state.pointee.stack.frames - bottom
+        let first = state.pointee.stack.frames + bottom + 1
         let kept = RuntimeError.keptAtEachEnd
         // What the prelude calls is left out: it is no part of the program.
-        let shown = (0..<depth).reduce(0) { $0 + (isHidden(top - $1) ? 0 : 1) }
-        trace.omittedCount = shown > 2 * kept ? shown - 2 * kept : 0
-        var position = 0
-        for index in 0..<depth where !isHidden(top - index) {
-            if trace.omittedCount == 0 || position < kept || position >= kept + trace.omittedCount {
-                trace.places.append(place(top - index))
-            }
-            position += 1
+        var inner = top
+        while inner >= first, trace.places.count < kept {
+            if !isHidden(inner) { trace.places.append(place(inner)) }
+            inner -= 1
         }
+        var ends: [CallTrace.Place] = []
+        var outer = first
+        while outer <= inner, ends.count < kept {
+            if !isHidden(outer) { ends.append(place(outer)) }
+            outer += 1
+        }
+        trace.omittedCount = max(inner - outer + 1, 0)
+        trace.places.append(contentsOf: ends.reversed())
         return trace
     }
 

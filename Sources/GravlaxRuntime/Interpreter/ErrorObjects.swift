@@ -118,7 +118,8 @@ extension Machine {
     /// Notes where an error was thrown. It is in a root. False: out of memory.
     func describe(_ instance: ObjectWords, _ trace: CallTrace, note: String? = nil) -> Bool {
         let error = makeError("", note: nil, trace)
-        if let first = error.trace.first {
+        // Functions of the host have no lines.
+        if let first = error.trace.first(where: { $0.line > 0 }) {
             guard assign(errorSymbols.line, Value(unchecked: Double(first.line)), to: instance) else { return false }
         }
         guard let list = makeList(capacity: error.traceLines.count) else { return false }
@@ -133,6 +134,7 @@ extension Machine {
             temporaries[4] = text.bits
             guard assign(errorSymbols.note, text, to: instance) else { return false }
         }
+        for place in trace.places where place.program >= 0 { programs[Int(place.program)].isReferred = true }
         guard let origin = trace.packed.withUnsafeBytes({ makeString($0) }) else { return false }
         temporaries[4] = origin.bits
         return assign(errorSymbols.origin, origin, to: instance)

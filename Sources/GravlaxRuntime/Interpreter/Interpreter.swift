@@ -16,8 +16,9 @@ package final class Interpreter {
     let machine: Machine
     /// The thread that is inside; 0: none is, and the mutator is outside.
     private let user = Atomic<UInt>(0)
-    /// Functions that do for the host what scripts do, by their text.
-    var accessors: [String: HostValue] = [:]
+    /// Functions that do for the host what scripts do: with members, and to show a value.
+    var memberAccessors: [MemberUse: [MemberAccessor]] = [:]
+    var printer: HostValue?
     /// The embedding API's interpreter, which owns this one.
     package weak var host: AnyObject?
     /// What that keeps about classes of the host's.
@@ -87,6 +88,7 @@ package final class Interpreter {
             }
             _ = beginRun()
             defer { machine.limits.end() }
+            if let error = machine.takePendingError() { throw error }
             return try body()
         }
     }

@@ -25,8 +25,18 @@ extension Machine {
     /// Goes to the innermost handler above the bottom frame of this run; `nil`, and nothing has changed, when there is none.
     @inline(never) private func catchFailure() -> FramePointer? {
         guard isCatchable, let (number, handler) = findHandler() else { return nil }
+        // Finding the calls takes time in proportion to their number, and so fuel.
+        let depth = top.unsafelyUnwrapped - state.pointee.stack.frames
+        guard !limits.isRunning || chargeWork(depth * Machine.bytesOfWorkPerCall) else { return nil }
         let value: UInt64
-        if case .thrown = failure { value = thrown } else { value = makeErrorObject(trace(above: bottomNumber)).bits }
+        switch failure {
+        case .thrown: value = thrown
+        case .host(let failure):
+            let trace = trace(above: bottomNumber)
+            value = failure.value?.bits ?? makeErrorObject(trace).bits
+            if failure.value != nil { lastThrown = (value, trace) }
+        default: value = makeErrorObject(trace(above: bottomNumber)).bits
+        }
         failure = nil
         thrown = Value.nilBits
         let frame = state.pointee.stack.frames + number
@@ -36,6 +46,9 @@ extension Machine {
         frame.pointee.pc = prototype.pointee.code + Int(handler.target)
         return frame
     }
+
+    /// What looking at a call costs, for a trace and a handler, as work of a built-in.
+    private static var bytesOfWorkPerCall: Int { 8 }
 
     /// Whether scripts may catch what failed: what a host does to end them they may not.
     private var isCatchable: Bool {

@@ -41,6 +41,8 @@ final class Machine: RootSource {
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
     /// no memory.
     var failure: Failure?
+    /// What went wrong where nothing could be thrown: for the host function that runs, or the next run.
+    private var pendingError: RuntimeError?
     /// Where the loop is to begin again when it ended without a failure: see `Machine+Completion`.
     var entered: FramePointer?
     /// See `completer`; made when one is needed first.
@@ -280,6 +282,18 @@ final class Machine: RootSource {
         try call(try instantiate(program, isHidden: isHidden), [])
     }
 
+    /// Lets go of a program that has run and does not run again, if nothing can be left of it: it has no function but the
+    /// script, and nothing remembers a place in it. Constants, caches and code of a text that is evaluated often would
+    /// remain each time.
+    func forget(_ program: Program) {
+        guard let number = programNumbers[ObjectIdentifier(program)], number == programs.count - 1,
+            program.functions.count == 1, program.classes.isEmpty, !programs[number].isReferred
+        else { return }
+        if lastThrown.trace.places.contains(where: { $0.program == number }) { lastThrown = (Value.undefinedBits, CallTrace()) }
+        programNumbers[ObjectIdentifier(program)] = nil
+        programs.removeLast()
+    }
+
     /// A program's script, as a function without parameters. The caller keeps it from here on. A program that runs again
     /// has its constants and caches already.
     func instantiate(_ program: Program, isHidden: Bool = false) throws(RuntimeError) -> Value {
@@ -300,11 +314,23 @@ final class Machine: RootSource {
         return closure
     }
 
+    /// The first of such errors counts.
+    func leavePending(_ error: RuntimeError) { pendingError = pendingError ?? error }
+
+    func takePendingError() -> RuntimeError? {
+        defer { pendingError = nil }
+        return pendingError
+    }
+
     /// The error for the host, when nothing runs that could have caught it.
     func outOfMemory() -> RuntimeError {
         defer { failure = nil }
         // A limit may be noticed while a value is made for a host function.
-        if case .limit(let kind) = failure { return RuntimeError(message: kind.text, kind: kind) }
+        if case .limit(let kind) = failure {
+            var error = RuntimeError(message: kind.text, kind: kind)
+            error.run = RunIdentity(self)
+            return error
+        }
         return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
     }
 

@@ -44,6 +44,8 @@ struct PrototypeRecord {
 final class ProgramInstance {
     let program: Program
     let functions: UnsafeMutablePointer<PrototypeRecord>
+    /// Whether something in the heap has the program's number: the trace of an error, a registration, a sample.
+    var isReferred = false
     private let symbols: UnsafeMutablePointer<Int32>
     private var allocations: [UnsafeMutableRawPointer] = []
 

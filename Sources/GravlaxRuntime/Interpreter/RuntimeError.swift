@@ -7,7 +7,7 @@ public struct RuntimeError: Error, Sendable {
         public let sourceName: String
         /// Whether that is a file that the program imports.
         public let isModule: Bool
-        /// The line, from 1.
+        /// The line, from 1; 0 for a function of the host.
         public let line: Int
         /// The bytes of the source text that were running, as a half-open range.
         public let startByte: Int
@@ -69,6 +69,11 @@ public struct RuntimeError: Error, Sendable {
     public let omittedCount: Int
     public let omissionIndex: Int
 
+    /// What the script threw, when it did.
+    package var value: HostValue?
+    /// The run that a limit ended.
+    package var run: RunIdentity?
+
     /// How many entries are kept at each end of a deep trace.
     static let keptAtEachEnd = 64
 
@@ -92,7 +97,10 @@ public struct RuntimeError: Error, Sendable {
 
     /// A line for each call, as clox prints it; with the name of the file where that is a module.
     var traceLines: [String] {
-        var lines = trace.map { "[line \($0.line)\($0.isModule ? " of \($0.sourceName)" : "")] in \($0.place)" }
+        var lines = trace.map { entry in
+            let place = entry.line == 0 ? "host" : "line \(entry.line)" + (entry.isModule ? " of \(entry.sourceName)" : "")
+            return "[\(place)] in \(entry.place)"
+        }
         if omittedCount > 0 { lines.insert("[... \(omittedCount) more calls ...]", at: omissionIndex) }
         return lines
     }

@@ -60,8 +60,13 @@ extension Machine {
         withCalls { call in
             while count < due, let next = mutator.takeDueCall() {
                 count += 1
-                let object = next.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)).bits }
-                call(next.function, object ?? next.argument)
+                let object = next.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)) }
+                if let object, hostObjects.count > 0 {
+                    (temporaries[5], temporaries[6]) = (object.bits, next.function)
+                    relink(object)
+                    (temporaries[5], temporaries[6]) = (0, 0)
+                }
+                call(next.function, object?.bits ?? next.argument)
             }
         }
         return count

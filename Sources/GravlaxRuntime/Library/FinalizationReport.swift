@@ -21,7 +21,9 @@ extension Machine {
     /// The call that runs, as a registration remembers it: the program's number above the line.
     var site: UInt64 {
         guard let top, let record = top.pointee.prototype, let pc = top.pointee.pc else { return 0 }
-        let function = programs[record.pointee.programNumber].program.functions[record.pointee.functionNumber]
+        let program = programs[record.pointee.programNumber]
+        program.isReferred = true
+        let function = program.program.functions[record.pointee.functionNumber]
         return UInt64(record.pointee.programNumber) << 32 | UInt64(function.lines[pc - record.pointee.code - 1])
     }
 
