@@ -97,6 +97,26 @@ struct LimitTests {
         try expect(.deadline, "import \"std/io\" as io; io.readFile(\"\(path)\");", in: interpreter)
     }
 
+    /// Each finalizer has as much fuel as a run, and all together that of sixteen: the others wait for the next run.
+    @Test func manyLoopingFinalizersEnd() throws {
+        let interpreter = try Interpreter(.init(fuel: 100_000))
+        try interpreter.run(
+            """
+            import "std/gc" as gc;
+            class A {}
+            var called = 0;
+            fun make() { gc.onFinalize(A(), fun (a) { called += 1; while (true) {} }); }
+            for (var i in 0..100) make();
+            gc.collect();
+            gc.runFinalizers();
+            """)
+        let first = try Int(#require(interpreter["called"]))
+        #expect((1...17).contains(first))
+        try interpreter.run("gc.runFinalizers();")
+        let second = try Int(#require(interpreter["called"]))
+        #expect((18...34).contains(second))
+    }
+
     @Test func loopingFinalizersEnd() throws {
         let interpreter = try Interpreter(.init(fuel: 100_000))
         try interpreter.run(

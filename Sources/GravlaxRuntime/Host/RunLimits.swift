@@ -23,8 +23,10 @@ final class RunLimits: Sendable {
         var isRunning = false
         var fuel: Int?
         var left = 0
-        /// What a function has left that is called at a safepoint; those have an account of their own each.
+        /// What a function has left that is called at a safepoint: each has as much as the run.
         var callbackLeft = 0
+        /// What all of them may still begin with. Without that a script could have as many run as it likes.
+        var callbacksLeft = 0
     }
 
     /// A mutator is used only to request a poll, which any thread may do.
@@ -73,6 +75,7 @@ final class RunLimits: Sendable {
     func begin(fuel: Int?, deadline: ContinuousClock.Instant?) -> Int {
         let fuel = fuel.map { max($0, 0) }
         own.pointee = Own(isRunning: true, fuel: fuel, left: fuel ?? 0)
+        own.pointee.callbacksLeft = min(fuel ?? 0, .max / RunLimits.callbackShares) * RunLimits.callbackShares
         let number = lock.withLock {
             shared.pointee.run += 1
             shared.pointee.deadline = deadline
@@ -168,8 +171,15 @@ final class RunLimits: Sendable {
         if isCallback { own.pointee.callbackLeft += 1 } else { own.pointee.left += 1 }
     }
 
-    /// Before a function is called at a safepoint: its account is what the run began with.
+    /// How often the fuel of a run all of them together may use.
+    private static let callbackShares = 16
+
+    /// Whether functions may be called at safepoints. Else they stay due, for the next run.
+    var mayCallBack: Bool { !own.pointee.isRunning || own.pointee.fuel == nil || own.pointee.callbacksLeft > 0 }
+
+    /// Around each such call.
     func beginCallback() { own.pointee.callbackLeft = own.pointee.fuel ?? 0 }
+    func endCallback() { own.pointee.callbacksLeft -= (own.pointee.fuel ?? 0) - own.pointee.callbackLeft }
 }
 
 extension Mutator {

@@ -76,6 +76,7 @@ extension Machine {
             limits.beginCallback()
             workSincePoll = 0
             if !execute(first) { report(above: number + 2) }
+            limits.endCallback()
             top = state.pointee.stack.frames + number
         }
     }

@@ -164,7 +164,7 @@ extension Machine {
 
     /// Tells the tracer, if there is one, of the last cycle, unless it knows.
     func runTracer() {
-        guard tracer != Value.nilBits, let cycle = heap.lastCycle, cycle.number != tracedCycles else { return }
+        guard tracer != Value.nilBits, limits.mayCallBack, let cycle = heap.lastCycle, cycle.number != tracedCycles else { return }
         let missed = cycle.number - tracedCycles - 1
         tracedCycles = cycle.number
         withCalls { call in

@@ -50,7 +50,7 @@ extension Machine {
     /// Makes the calls that are queued now; those that they queue wait. Returns how many. At a safepoint; none while one
     /// of them runs.
     func runFinalizers() -> Int {
-        if isCallingBack { return 0 }
+        if isCallingBack || !limits.mayCallBack { return 0 }
         let due = mutator.dueCallCount
         if due == 0 { return 0 }
         let events = heap.raw.pointee.events
@@ -58,7 +58,7 @@ extension Machine {
         var count = 0
         defer { events.end(.finalizers, mutator.state.pointee.track, began, UInt64(count)) }
         withCalls { call in
-            while count < due, let next = mutator.takeDueCall() {
+            while count < due, limits.mayCallBack, let next = mutator.takeDueCall() {
                 count += 1
                 let object = next.object.map { Value(object: $0.assumingMemoryBound(to: UInt64.self)) }
                 if let object, hostObjects.count > 0 {
