@@ -32,13 +32,7 @@ struct HostClassTests {
     }
 
     static func makeInterpreter(stress: Bool = false) throws -> Interpreter {
-        var configuration = Configuration()
-        if stress {
-            configuration.heap.debug.stress = 1
-            configuration.heap.debug.verify = true
-            configuration.heap.debug.clobberFree = true
-        }
-        let interpreter = try Interpreter(configuration)
+        let interpreter = try Interpreter(.stressed(stress))
         try interpreter.define("Account", as: Account.self) { type in
             type.initializer { (owner: String) in Account(owner: owner) }
             type.property("owner", \.owner)

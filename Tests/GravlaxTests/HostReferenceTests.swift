@@ -16,13 +16,7 @@ struct HostReferenceTests {
     }
 
     private func makeInterpreter(_ counter: HostReleaseTests.Counter, stress: Bool = false) throws -> Interpreter {
-        var configuration = Configuration()
-        if stress {
-            configuration.heap.debug.stress = 1
-            configuration.heap.debug.verify = true
-            configuration.heap.debug.clobberFree = true
-        }
-        let interpreter = try Interpreter(configuration)
+        let interpreter = try Interpreter(.stressed(stress))
         try interpreter.define("Node", as: Node.self) { type in
             type.initializer { (name: String) in Node(name: name, counter: counter) }
             type.property("name", \.name)

@@ -35,14 +35,6 @@ struct HostileScriptTests {
         return interpreter
     }
 
-    private func expect(_ kind: ScriptError.Kind, _ source: String, in interpreter: Interpreter) throws {
-        let error = #expect(throws: ScriptError.self) { try interpreter.run(source) }
-        #expect(error?.kind == kind)
-        interpreter.fuel = nil
-        interpreter.timeLimit = nil
-        #expect(try interpreter.evaluate("1 + 1", as: Int.self) == 2)
-    }
-
     @Test(arguments: endless) func fuelEndsIt(source: String) throws {
         try expect(.fuel, source, in: makeInterpreter(.init(fuel: 20_000)))
     }

@@ -22,14 +22,6 @@ struct LimitTests {
         """,
     ]
 
-    private func expect(_ kind: ScriptError.Kind, _ source: String, in interpreter: Interpreter) throws {
-        let error = #expect(throws: ScriptError.self) { try interpreter.run(source) }
-        #expect(error?.kind == kind)
-        interpreter.fuel = nil
-        interpreter.timeLimit = nil
-        #expect(try interpreter.evaluate("1 + 1", as: Int.self) == 2)
-    }
-
     @Test(arguments: loops) func endlessLoopsRunOutOfFuel(source: String) throws {
         try expect(.fuel, source, in: Interpreter(.init(fuel: 10_000)))
     }

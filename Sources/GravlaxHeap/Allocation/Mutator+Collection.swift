@@ -191,11 +191,16 @@ extension Mutator {
         if byteCount > HeapConstants.maxAllocation { return nil }
         collector.releaseIdle(state)
         if let memory = attempt() { return memory }
-        // At the limit only as long as the program gets half of the time.
-        if !state.pointee.heap.pointee.pacer.mayCollectAtBudget(now: monotonicNanoseconds()) { return nil }
-        guard collector.runCycleStopped(state, sweepsStopped: true) else { return nil }
-        collector.releaseIdle(state)
-        return attempt()
+        while true {
+            // At the limit only as long as the program gets half of the time.
+            guard state.pointee.heap.pointee.pacer.mayCollectAtBudget(now: monotonicNanoseconds()) else { return nil }
+            let outcome = collector.runCycleStopped(state, sweepsStopped: true)
+            if outcome == .refused { return nil }
+            collector.releaseIdle(state)
+            if let memory = attempt() { return memory }
+            // Somebody else's cycle was for what they wanted: they may have taken it.
+            if outcome == .begun { return nil }
+        }
     }
 
     /// An exact reading of the heap's statistics: the world is stopped and every cache gives back what it holds.

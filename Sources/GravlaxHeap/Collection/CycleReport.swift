@@ -115,7 +115,8 @@ extension Collector {
         let collecting = stopped * UInt64(pacer.processorCount) + pendingReport.assistTime + pendingReport.backgroundTime
         let total = state.pointee.collectingTime.wrappingAdd(collecting, ordering: .relaxed).newValue
         pendingReport.collectingTotal = total
-        pacer.updateLimiter(now: now, collecting: collecting)
+        // Now: a sweep in the stop is none of the program's time.
+        pacer.updateLimiter(now: monotonicNanoseconds(), collecting: collecting)
         return pendingReport
     }
 }

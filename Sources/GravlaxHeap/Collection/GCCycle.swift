@@ -21,7 +21,7 @@ package func monotonicNanoseconds() -> UInt64 {
 }
 
 /// How an attempt to begin a cycle ended.
-enum CycleStart {
+package enum CycleStart {
     case begun
     /// Somebody else begins one, or one is running.
     case busy
@@ -151,11 +151,18 @@ extension Collector {
     }
 
     /// A whole cycle, from scratch, in one stop; one that is running is ended first. For a running mutator at a
-    /// safepoint. False if memory that a cycle cannot do without was refused; then at most the running one was ended.
-    func runCycleStopped(_ mutator: MutatorRef, sweepsStopped: Bool) -> Bool {
-        let began = monotonicNanoseconds()
-        stopWorld(mutator, .wholeCycle)
+    /// safepoint. Refused: at most the running one was ended. Busy: another ended while this one waited for its stop, and
+    /// nothing was done.
+    package func runCycleStopped(_ mutator: MutatorRef, sweepsStopped: Bool) -> CycleStart {
+        let cycles = raw.pointee.statistics.cycles.value
+        var began = monotonicNanoseconds()
+        while !raw.pointee.world.stop(mutator, .wholeCycle) { began = monotonicNanoseconds() }
         let stopped = monotonicNanoseconds()
+        if raw.pointee.statistics.cycles.value != cycles {
+            startWorld()
+            mutator.prepareForSweep()
+            return .busy
+        }
         var reports: [CycleReport] = []
         if raw.isMarking { reports.append(completeStopped(since: stopped, asked: began, sweepsStopped: true)) }
         finishSweepStopped()
@@ -168,11 +175,13 @@ extension Collector {
             raw.pointee.pacer.startCycle(at: start)
             reports.append(
                 completeStopped(since: start, asked: reports.isEmpty ? began : start, sweepsStopped: sweepsStopped))
+        } else if reports.isEmpty {
+            noteStop(\.markTermination, since: stopped, asked: began)
         }
         startWorld()
         mutator.prepareForSweep()
         for report in reports { deliver(report) }
-        return isPossible
+        return isPossible ? .begun : .refused
     }
 
     /// Marks all that is left of a cycle, with the world stopped since then, and ends it.

@@ -65,17 +65,26 @@ extension Machine {
     }
 
     func addMethod(_ method: Value, _ symbol: Int32, to classWords: ObjectWords) -> Bool {
-        let record = ClassObject.record(classWords)
-        guard makeRoom(classWords + ClassObject.methods, record.pointee.methods, for: symbol) else { return false }
-        let methods = Value(bits: classWords[ClassObject.methods]).words
-        mutator.store(method.bits, to: methods + BufferObject.first + record.pointee.methods.insert(symbol))
+        guard add(method, symbol, to: classWords, ClassObject.methods, \.methods) else { return false }
         if symbol == toStringSymbol { hasOwnTexts = true }
         if symbol == initializerSymbol { mutator.store(method.bits, to: classWords + ClassObject.initializer) }
         return true
     }
 
+    /// Adds a member to one of a class's tables: a buffer in the slot `slot`, and its index. The member is in a root. False: out
+    /// of memory.
+    func add(
+        _ member: Value, _ symbol: Int32, to classWords: ObjectWords, _ slot: Int, _ index: WritableKeyPath<ClassRecord, SymbolIndex>
+    ) -> Bool {
+        let record = ClassObject.record(classWords)
+        guard makeRoom(classWords + slot, record.pointee[keyPath: index], for: symbol) else { return false }
+        let members = Value(bits: classWords[slot]).words
+        mutator.store(member.bits, to: members + BufferObject.first + record.pointee[keyPath: index].insert(symbol))
+        return true
+    }
+
     /// Makes the buffer in `slot`, a class's, have room for one more than `index` counts, unless that has the symbol.
-    func makeRoom(_ slot: UnsafeMutablePointer<UInt64>, _ index: SymbolIndex, for symbol: Int32) -> Bool {
+    private func makeRoom(_ slot: UnsafeMutablePointer<UInt64>, _ index: SymbolIndex, for symbol: Int32) -> Bool {
         let buffer = Value(bits: slot.pointee)
         let capacity = buffer.isNil ? 0 : BufferObject.capacity(buffer.words)
         if index.count < capacity || index.find(symbol) >= 0 { return true }

@@ -216,15 +216,20 @@ extension Machine {
             }
             return
         }
+        for (symbol, number) in fields(of: shape) {
+            body(symbol, field(fieldCache(shape, number), of: instance))
+        }
+    }
+
+    /// The fields of instances with a shape, in the order in which they were added.
+    private func fields(of shape: ShapePointer) -> ReversedCollection<[(symbol: Int32, number: Int)]> {
         var fields: [(symbol: Int32, number: Int)] = []
         var current = shape
         while let parent = current.pointee.parent {
             fields.append((current.pointee.symbol, Int(current.pointee.fieldCount) - 1))
             current = parent
         }
-        for (symbol, number) in fields.reversed() {
-            body(symbol, field(fieldCache(shape, number), of: instance))
-        }
+        return fields.reversed()
     }
 
     /// Gives a field of the instance a value. Both are in roots. False: out of memory.
@@ -289,13 +294,7 @@ extension Machine {
         guard let map = makeMap() else { return false }
         temporaries[0] = map.bits
         defer { temporaries[0] = 0 }
-        var fields: [(symbol: Int32, number: Int)] = []
-        var current = shape
-        while let parent = current.pointee.parent {
-            fields.append((current.pointee.symbol, Int(current.pointee.fieldCount) - 1))
-            current = parent
-        }
-        for (symbol, number) in fields.reversed() {
+        for (symbol, number) in fields(of: shape) {
             let place = slot(fieldCache(shape, number), of: instance)
             guard setMapValue(map.words, Value(unchecked: Double(symbol)), Value(bits: place.pointee)) else { return false }
         }

@@ -12,11 +12,7 @@ extension Machine {
 
     /// Gives a class a static member. Both are in roots. False: out of memory.
     func addStatic(_ member: Value, _ symbol: Int32, to classWords: ObjectWords) -> Bool {
-        let record = ClassObject.record(classWords)
-        guard makeRoom(classWords + ClassObject.statics, record.pointee.statics, for: symbol) else { return false }
-        let statics = Value(bits: classWords[ClassObject.statics]).words
-        mutator.store(member.bits, to: statics + BufferObject.first + record.pointee.statics.insert(symbol))
-        return true
+        add(member, symbol, to: classWords, ClassObject.statics, \.statics)
     }
 
     /// Where the class itself has a static member.

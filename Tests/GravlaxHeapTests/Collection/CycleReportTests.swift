@@ -71,4 +71,21 @@ import Testing
         #expect(whole.longestStop <= whole.markTermination.timeStopped)
         mutator.close()
     }
+
+    /// A stop for a cycle that finds no memory is in no report, but in the total.
+    @Test func aStopInVainIsCounted() throws {
+        let (heap, reports) = try Self.heap()
+        let roots = RootWords()
+        defer { withExtendedLifetime(roots) {} }
+        let mutator = try heap.makeMutator(roots: roots)
+        // More mark bits than are at hand.
+        for _ in 0..<5_000_000 { _ = mutator.allocateNoScan(byteCount: 16) as UnsafeMutableRawPointer? }
+        let before = heap.statistics.pauseTotalNanoseconds
+        heap.raw.pointee.memory.failCall(1)
+        #expect(heap.collector.runCycleStopped(mutator.state, sweepsStopped: true) == .refused)
+        heap.raw.pointee.memory.failCall(0)
+        #expect(reports.all.isEmpty)
+        #expect(heap.statistics.pauseTotalNanoseconds > before)
+        mutator.close()
+    }
 }

@@ -91,6 +91,40 @@ import Testing
         }
     }
 
+    ///     first                      second
+    ///     wants to stop the world    wants to run a whole cycle, and waits
+    ///     runs one
+    ///     lets it go on              has nothing to do: what it needs may be there now
+    @Test(.timeLimit(.minutes(1))) func whoWaitedWhileAnotherCollectedAsksAgain() throws {
+        let heap = try Self.makeHeap()
+        let roots = RootWords()
+        let mutators = [try heap.makeMutator(roots: roots), try heap.makeMutator(roots: roots)]
+        let shared = Shared(heap, mutators, object: 0)
+        onThreads(2) { index in
+            let (heap, mutator) = (shared.heap, shared.mutators[index])
+            let world = heap.raw.pointee.world
+            if index == 1 {
+                while !world.isStopping { sched_yield() }
+                #expect(heap.collector.runCycleStopped(mutator.state, sweepsStopped: true) == .busy)
+                #expect(heap.statistics.cycles == 1)
+                #expect(heap.collector.runCycleStopped(mutator.state, sweepsStopped: true) == .begun)
+                #expect(heap.statistics.cycles == 2)
+                mutator.close()
+                return
+            }
+            // It is over only when the other one stands still, in its wish for a stop.
+            while !world.stop(mutator.state) {}
+            #expect(heap.collector.reserveForCycle())
+            heap.collector.beginMarking()
+            heap.collector.drainStopped()
+            heap.collector.endMarking()
+            heap.collector.flip()
+            world.start()
+            mutator.state.prepareForSweep()
+            mutator.close()
+        }
+    }
+
     /// Reports may be delivered the other way round; who waits for the later one must not miss it.
     @Test func anEarlierReportThatComesLaterChangesNothing() throws {
         let heap = try Self.makeHeap()
