@@ -103,6 +103,9 @@ struct BuiltinSignature {
         }
     }
 
+    /// The kind of an argument, by position from 0.
+    func kind(_ position: Int) -> Kind { Kind(rawValue: kinds >> UInt64(4 * position) & 15).unsafelyUnwrapped }
+
     /// The name of an argument, by position from 0.
     func name(_ position: Int) -> String {
         let parts = text.description.split(separator: ",")
