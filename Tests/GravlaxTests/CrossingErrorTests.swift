@@ -140,7 +140,105 @@ struct CrossingErrorTests {
         #expect(try interpreter.evaluate("1 + 1", as: Int.self) == 2)
     }
 
+    /// Each host function has what went wrong in its own definitions, and nobody else's.
+    @Test func failedDefinitionsAreTheCallsOwn() throws {
+        let interpreter = try makeInterpreter()
+        interpreter.define("bad") { [unowned interpreter] (f: Value) throws -> Value in
+            for number in 0..<3_000 { interpreter.define("g\(number)") { () in number } }
+            return try f()
+        }
+        interpreter.define("innocent") { () in 1 }
+        try interpreter.run(
+            """
+            var seen = [];
+            try { bad(fun () { throw "own"; }); } catch (e) { seen.push(str(e)); }
+            try { seen.push(innocent()); } catch (e) { seen.push("innocent: ${e}"); }
+            try { bad(fun () { try { innocent(); } catch (e) { seen.push("inner: ${e}"); } }); seen.push("fine"); } catch (e) { seen.push(e.message); }
+            """)
+        #expect(
+            try interpreter.evaluate("seen", as: [Value].self).map(\.description)
+                == ["own", "1", "Too many new globals while a program runs."])
+        #expect(throws: ScriptError.self) { try interpreter.run("bad(fun () { throw 1; });") }
+        #expect(try interpreter.evaluate("1 + 1", as: Int.self) == 2)
+    }
+
+    // MARK: What passes a handler
+
+    @Test func whatPassesAFinallyIsWhatItWas() throws {
+        let interpreter = try makeInterpreter()
+        let error = #expect(throws: ScriptError.self) {
+            try interpreter.run("fun f() {\n  picky(nil);\n}\ntry { f(); } finally { 1; }", name: "a.lox")
+        }
+        #expect(error?.cause as? Picky.Refusal == Picky.Refusal())
+        #expect(error?.trace.map(\.description).prefix(2) == ["picky() of the host", "f() at a.lox:2"])
+        let thrown = #expect(throws: ScriptError.self) {
+            try interpreter.run("try {\n  again(fun () { throw Error(\"x\"); });\n} finally { 1; }", name: "a.lox")
+        }
+        #expect(thrown?.message == "Uncaught Error: x")
+        #expect(thrown?.trace.count == 3)
+        #expect(try String(#require(thrown?.value)["message"]) == "x")
+    }
+
+    /// What comes from an interpreter that is gone is nothing of one that stands where it stood.
+    @Test func theEndOfADeadInterpreterEndsNoOther() throws {
+        nonisolated(unsafe) var stored: (any Error)?
+        for code in 0..<20 {
+            let interpreter = try Interpreter(.init(system: .init(arguments: [])))
+            interpreter.define("stored") { () throws in if let stored { throw stored } }
+            let error = #expect(throws: ScriptError.self) {
+                try interpreter.run("import \"std/os\" as os; try { stored(); } catch (e) {} os.exit(\(code));")
+            }
+            #expect(error?.kind == .exit(Int32(code)))
+            stored = error
+        }
+    }
+
+    @Test func anotherInterpretersMemoryIsNotThisOnes() throws {
+        let inner = try Interpreter(.init(heapBudget: .mebibytes(2)))
+        let interpreter = try makeInterpreter()
+        interpreter.define("inner") { () throws in try inner.run("var l = []; while (true) l.push([l]);") }
+        let error = #expect(throws: ScriptError.self) { try interpreter.run("inner();") }
+        #expect(error?.kind == .error && error?.message == "Out of memory.")
+    }
+
     // MARK: What is done often
+
+    /// Errors that were thrown in a text do not keep it, and are as good as any afterwards, but for its lines.
+    @Test func errorsOutliveTheirText() throws {
+        let interpreter = try makeInterpreter()
+        try interpreter.run("fun lib(s) { try { throw Error(s); } catch (e) { return e; } }", name: "lib.lox")
+        _ = try interpreter.evaluate("nil", as: Value.self)
+        for number in 0..<100 {
+            try interpreter.set("kept", interpreter.evaluate("lib(\"\(number)\")", as: Value.self))
+            _ = try interpreter.evaluate("1 + \(number)", as: Int.self)
+        }
+        #expect(try interpreter.evaluate("kept.line", as: Int.self) == 1)
+        let error = #expect(throws: ScriptError.self) { try interpreter.run("throw kept;", name: "main.lox") }
+        #expect(error?.message == "Uncaught Error: 99")
+        #expect(error?.trace.first?.description == "lib() at lib.lox:1")
+    }
+
+    /// The text itself is not kept either when its constants find no memory.
+    @Test func aTextWithoutMemoryIsNotKept() throws {
+        let interpreter = try makeInterpreter(.init(heapBudget: .mebibytes(4)))
+        let text = "\"" + String(repeating: "x", count: 5_000_000) + "\".count"
+        for _ in 0..<3 {
+            let error = #expect(throws: ScriptError.self) { try interpreter.evaluate(text, as: Int.self) }
+            #expect(error?.kind == .outOfMemory)
+        }
+        #expect(try interpreter.evaluate("1 + 1", as: Int.self) == 2)
+    }
+
+    @Test func aScriptTakesTheSameFuelOnAUsedInterpreter() throws {
+        let interpreter = try makeInterpreter(.init(fuel: 1_000))
+        let object = try interpreter.evaluate("class A {} var a = A(); a.x = 1; a", as: Value.self)
+        var left: [Int?] = []
+        for _ in 0..<3 {
+            _ = try object["x"]
+            left.append(interpreter.fuelLeft)
+        }
+        #expect(Set(left).count == 1)
+    }
 
     @Test func textsThatHaveRunLeaveNothing() throws {
         let interpreter = try makeInterpreter()

@@ -183,13 +183,50 @@ struct HostReferenceTests {
         #expect(try interpreter.evaluate("node.act()", as: String.self) == "one!")
     }
 
-    /// Two instances could not both be the object's.
-    @Test func anInitialiserMakesNewObjects() throws {
+    /// An object that has an instance has no other, whether or not the collector has run.
+    @Test func anInitialiserMayGiveWhatThereIs() throws {
         let interpreter = try Interpreter()
-        let shared = Node(name: "shared", counter: HostReleaseTests.Counter())
-        nonisolated(unsafe) let same = shared
-        try interpreter.define("One", as: Node.self) { type in type.initializer { () in same } }
-        let error = #expect(throws: ScriptError.self) { try interpreter.run("var one = One(); var two = One();") }
-        #expect(error?.message == "One() has to make a new object: the one it made is another instance's.")
+        nonisolated(unsafe) let same = Node(name: "shared", counter: HostReleaseTests.Counter())
+        try interpreter.define("One", as: Node.self) { type in
+            type.initializer { () in same }
+            type.reference("next", \.next)
+        }
+        try interpreter.run("var one = One(); one.next = one; one.init();")
+        #expect(try interpreter.evaluate("var two = One(); one == two and two.next == one", as: Bool.self))
+        try interpreter.run("one = nil; two = nil;")
+        interpreter.collect()
+        #expect(try interpreter.evaluate("[One(), One()].contains(One())", as: Bool.self))
+        let error = #expect(throws: ScriptError.self) {
+            try interpreter.run("class Other < One { init() { super.init(); } } var kept = One(); Other();")
+        }
+        #expect(error?.message == "One() gives an object that has another instance: a class that inherits needs one of its own.")
+        withExtendedLifetime(same) {}
+    }
+
+    /// Of two that die together, the finalizer of one gets at the other before its own has run.
+    @Test(arguments: [false, true]) func whatWaitsForItsFinalizerIsThere(collects: Bool) throws {
+        let interpreter = try makeInterpreter(HostReleaseTests.Counter())
+        nonisolated(unsafe) var last: Node?
+        interpreter.define("keep") { (node: Node) in last = node }
+        interpreter.define("last") { [unowned interpreter] () -> Node? in
+            if collects { interpreter.collect() }
+            return last
+        }
+        try interpreter.run(
+            """
+            import "std/gc" as gc;
+            var byFirst; var own;
+            fun make() {
+              var first = Node("one"); var second = Node("two");
+              second.next = Node("what the second holds");
+              keep(second);
+              gc.onFinalize(first, fun (x) { byFirst = last(); });
+              gc.onFinalize(second, fun (x) { own = x; });
+            }
+            make();
+            gc.collect(); gc.runFinalizers(); gc.collect(); gc.runFinalizers();
+            """)
+        #expect(try interpreter.evaluate("byFirst == own and own.next.name == \"what the second holds\"", as: Bool.self))
+        last = nil
     }
 }

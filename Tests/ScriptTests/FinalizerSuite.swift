@@ -72,6 +72,28 @@ struct FinalizerSuite {
         #expect(outcome.errorLines.first == "Stack overflow.")
     }
 
+    /// What a cleanup throws is reported, and ends neither the program nor the other cleanups.
+    @Test func errorsOfCleanupsAreReported() throws {
+        let text = """
+            import "std/gc" as gc;
+            class Thing {}
+            fun make() {
+              var thing = Thing();
+              gc.onCleanup(thing, fun (x) { throw "in cleanup ${x}"; }, 1);
+              gc.onCleanup(thing, fun (x) { print "cleaned up ${x}"; }, 2);
+              gc.onCleanup(thing, fun (x) { -nil; }, 3);
+            }
+            make();
+            gc.collect();
+            gc.runFinalizers();
+            print "over";
+            """
+        let outcome = try Subject.run(["run", "--diagnostics=lox", "-"], input: Array(text.utf8))
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.outputText == "cleaned up 2\nover\n")
+        #expect(outcome.errorLines.filter { !$0.hasPrefix("[") } == ["Uncaught: in cleanup 1", "Operand must be a number."])
+    }
+
     private static let pending = """
         import "std/gc" as gc;
         class A { init(n) { this.n = n; } }

@@ -14,7 +14,8 @@ extension Interpreter {
     ///
     /// The function runs in a task of its own, which is cancelled when a limit of the run is reached, the run is interrupted,
     /// or its task is cancelled. Whatever it then returns or throws, the run ends with the limit's error: when it does, or 20 ms later
-    /// without it. A function that goes on regardless must not use the interpreter, which is not in its run any more.
+    /// without it. A function that goes on regardless must not use the interpreter or its values, which are not in its run any more;
+    /// `Task.isCancelled` tells.
     ///
     /// Errors of the definition itself are as with other functions.
     public func define<each Parameter: ScriptConvertible & Sendable, Result: ScriptConvertible & Sendable>(

@@ -43,15 +43,28 @@ public final class HostClass<Subject> {
     // MARK: Making instances
 
     /// What a call of the class makes: `Account("Ann")`. The initialiser of a script's class that inherits from this one
-    /// calls it as `super.init("Ann")`. Without one, scripts can't make instances.
+    /// calls it as `super.init("Ann")`. Without one, scripts can't make instances. It may give an object that there is already,
+    /// whose instance is the result then.
     public func initializer<each Parameter: ScriptConvertible>(
         _ make: @escaping @Sendable (repeat each Parameter) throws -> Subject
     ) {
         addMethod("init", parameterCount: count(repeat (each Parameter).self)) { receiver, arguments in
             let subject = try make(repeat arguments.next((each Parameter).self))
+            if Self.isShared, let known = self.interpreter.core.instance(of: subject as AnyObject), !known.isSame(receiver) {
+                return try self.givenAgain(known, instead: receiver)
+            }
             try self.attach(subject, to: receiver)
             return receiver
         }
+    }
+
+    /// What a call of the class gives when the Swift object has an instance: that. One of a class that inherits from this one
+    /// cannot stand for it, too.
+    private func givenAgain(_ known: HostValue, instead receiver: HostValue) throws -> HostValue {
+        guard interpreter.core.isInstance(receiver, of: value) else {
+            throw ScriptError("\(name)() gives an object that has another instance: a class that inherits needs one of its own.")
+        }
+        return known
     }
 
     func forbidInstances() {
@@ -226,9 +239,6 @@ public final class HostClass<Subject> {
 
     private func attach(_ subject: Subject, to instance: HostValue) throws {
         let object = Self.isShared ? subject as AnyObject : HostBox(subject)
-        if Self.isShared, let known = interpreter.core.instance(of: object), !known.isSame(instance) {
-            throw ScriptError("\(name)() has to make a new object: the one it made is another instance's.")
-        }
         let link = try rethrowing { () throws(RuntimeError) in
             try interpreter.core.attach(object, to: instance, isFound: Self.isShared, release: release.schedule)
         }

@@ -81,7 +81,16 @@ package struct DueQueue {
         }
     }
 
-    /// Every entry, oldest first. World stopped.
+    /// The objects of the finalizers among the entries, oldest first. They live until their entries are taken.
+    func objects() -> [UInt] {
+        record.pointee.lock.withLock {
+            var objects: [UInt] = []
+            forEach { if $0.pointee.kind == .finalizer { objects.append(UInt($0.pointee.argument)) } }
+            return objects
+        }
+    }
+
+    /// Every entry, oldest first. World stopped, or within the lock.
     func forEach(_ body: (SpecialRef) -> Void) {
         var current = record.pointee.first
         while let special = current {

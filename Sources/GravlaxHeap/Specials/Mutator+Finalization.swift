@@ -94,6 +94,12 @@ extension Mutator {
         return call
     }
 
+    /// Objects that were found dead, and whose finalizers fell due and were not taken yet, oldest first. They live until the
+    /// owner's `takeDueCall`.
+    public func waitingObjects() -> [UnsafeMutableRawPointer] {
+        hasDueCalls ? specials.due.objects().compactMap { UnsafeMutableRawPointer(bitPattern: $0) } : []
+    }
+
     /// How many calls are due. One relaxed load.
     public var dueCallCount: Int { specials.due.count }
     public var hasDueCalls: Bool { specials.due.count != 0 }

@@ -128,8 +128,18 @@ package final class InstanceLink: @unchecked Sendable {
 
     fileprivate init(_ weak: WeakValue) { self.weak = weak }
 
-    /// Nil once the instance is gone, from when it was found dead until its finalizer runs, or once the interpreter is gone.
-    package func get() -> HostValue? { weak.get() }
+    /// Nil once the instance is gone, or the interpreter. One that was found dead and waits for its finalizer is there.
+    package func get() -> HostValue? {
+        if let found = weak.get() { return found }
+        guard let interpreter = weak.interpreter else { return nil }
+        return interpreter.inside {
+            interpreter.machine.relinkWaiting()
+            return weak.get()
+        }
+    }
+
+    /// Whether it leads nowhere, as far as it knows itself.
+    fileprivate var isBroken: Bool { weak.get() == nil }
 }
 
 extension Machine {
@@ -176,7 +186,12 @@ extension Machine {
     /// Before its finalizer gets an object that was found dead: if that keeps it, the host's object has it as before. It is in a
     /// root.
     func relink(_ object: Value) {
-        guard let slot = hostSlot(object), let link = hostObjects.instance(ofSlot: slot), link.get() == nil else { return }
+        guard let slot = hostSlot(object), let link = hostObjects.instance(ofSlot: slot), link.isBroken else { return }
         if let weak = holdWeakly(object) { link.weak = weak } else { failure = nil }
+    }
+
+    /// The same for all that wait for their finalizers, which are roots until then.
+    func relinkWaiting() {
+        for object in mutator.waitingObjects() { relink(Value(object: object.assumingMemoryBound(to: UInt64.self))) }
     }
 }

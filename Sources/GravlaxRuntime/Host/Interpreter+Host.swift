@@ -43,7 +43,7 @@ extension Interpreter {
     /// What `print` shows, and the error of a `toString()`.
     package func printedText(of value: HostValue) throws(RuntimeError) -> String {
         guard machine.hasOwnTexts else { return description(value) }
-        let text = try running { () throws(RuntimeError) in
+        let text = try running(takesPendingError: false) { () throws(RuntimeError) in
             if printer == nil { printer = try hiddenFunction("(fun (x) => \"${x}\")") }
             return try call(printer ?? .nil, [value])
         }
@@ -195,6 +195,8 @@ extension Interpreter {
         } catch {
             throw RuntimeError(message: error.diagnostics.first?.message ?? "")
         }
+        // That there is none yet is no matter of the script's.
+        defer { machine.limits.refundTurn(isCallback: machine.isCallingBack) }
         return machine.hold(try machine.run(program, isHidden: true))
     }
 

@@ -62,6 +62,13 @@ extension Interpreter {
         }
     }
 
+    /// Whether that is the very class of an instance.
+    package func isInstance(_ instance: HostValue, of classValue: HostValue) -> Bool {
+        inside {
+            instance.value.object(.instance).map { InstanceObject.classWords($0) == classValue.value.words } ?? false
+        }
+    }
+
     /// Makes `instance` that of a Swift object, which lives as long as it does, or longer.
     ///
     /// - Parameters:

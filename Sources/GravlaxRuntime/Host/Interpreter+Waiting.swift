@@ -34,12 +34,8 @@ extension Interpreter {
             if machine.limits.isRunning {
                 throw RuntimeError(message: "A run that waits cannot begin inside another.")
             }
-            let run = beginRun()
-            if let error = machine.takePendingError() {
-                machine.limits.end()
-                throw error
-            }
-            return run
+            try machine.throwPendingError()
+            return beginRun()
         }
         let limits = machine.limits
         let result = await withTaskCancellationHandler {
@@ -94,8 +90,9 @@ extension Interpreter {
             first.goes(to: continuation)
             let task = Task { first.give(await Result(catching: operation)) }
             limits.whenReached {
-                task.cancel()
+                // First: cancelling may take as long as the host likes.
                 limits.afterPatience { first.give(.failure(CancellationError())) }
+                task.cancel()
             }
         }
     }

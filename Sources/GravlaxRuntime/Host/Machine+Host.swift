@@ -22,20 +22,27 @@ struct HostFailure {
     let message: String
     let kind: RuntimeError.Kind
     /// Calls that the error has left already: those of scripts that the host function called, and its own.
-    let trace: [RuntimeError.TraceEntry]
+    var trace: [RuntimeError.TraceEntry]
     let cause: any Error
-    /// What a script threw that the function had called.
-    let value: HostValue?
+    /// What a script threw that the function had called, or the error that a script has caught it as.
+    var value: HostValue?
 }
+
+/// Lives as long as anything refers to it, so that no other is taken for it.
+package final class MachineIdentity: Sendable {}
 
 /// One run of one interpreter.
 package struct RunIdentity: Sendable, Equatable {
-    private let machine: ObjectIdentifier
+    let machine: MachineIdentity
     private let number: Int
 
     init(_ machine: Machine) {
-        self.machine = ObjectIdentifier(machine)
+        self.machine = machine.identity
         number = machine.limits.runNumber
+    }
+
+    package static func == (left: RunIdentity, right: RunIdentity) -> Bool {
+        left.machine === right.machine && left.number == right.number
     }
 }
 
@@ -75,6 +82,7 @@ extension Machine {
             top = isOutermost ? nil : state.pointee.stack.frames + (number - 1)
             failure = nil
             thrown = Value.nilBits
+            if isOutermost { caughtFailure = nil }
         }
         guard let first = pushCall(caller, base: base, trampoline, callee, arguments) else { throw overflow() }
         nativeDepth += 1
@@ -146,10 +154,13 @@ extension Machine {
         }
     }
 
-    /// What a host function does, and what went wrong in it that it was not told of.
-    func completed(_ body: () throws -> HostValue) throws -> HostValue {
+    /// What a host function does, and what went wrong in it that it was not told of: in itself, not in one that it led to.
+    func completed<Result>(_ body: () throws -> Result) throws -> Result {
+        let outer = pendingError
+        pendingError = nil
+        defer { pendingError = outer }
         let result = try body()
-        if let error = takePendingError() { throw error }
+        try throwPendingError()
         return result
     }
 
@@ -161,12 +172,12 @@ extension Machine {
             return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error, value: nil))
         }
         var kind = script.kind
-        switch kind {
-        case .fuel, .deadline, .interrupted, .exit:
-            if script.run == RunIdentity(self) { return .limit(kind) }
+        if kind.isLimit {
+            if script.run == RunIdentity(self), limits.isReached(kind, isCallback: isCallingBack) { return .limit(kind) }
             // Another run's end, or another interpreter's: here it is an error like others.
             kind = .error
-        case .error, .outOfMemory, .stackOverflow: break
+        } else if let run = script.run, run.machine !== identity {
+            kind = .error
         }
         let value = script.value.flatMap { $0.handle == nil || $0.handle?.interpreter === owner ? $0 : nil }
         return .host(

@@ -79,7 +79,10 @@ extension Machine {
             // What a conversion calls may not wait: it is on the native stack.
             nativeDepth += 1
             defer { nativeDepth -= 1 }
-            result = try completed(answer.get())
+            // What went wrong while it was awaited is its own, too.
+            defer { pendingError = nil }
+            result = try answer.get()()
+            try throwPendingError()
         } catch {
             failure = failure(of: error, in: hostFunctions[waiting.functionNumber])
             return try step { executeFailing() }
@@ -99,6 +102,7 @@ extension Machine {
         }
         defer {
             asynchronousRun = nil
+            caughtFailure = nil
             top = nil
             failure = nil
             thrown = Value.nilBits
@@ -122,8 +126,7 @@ extension Machine {
         do {
             nativeDepth += 1
             defer { nativeDepth -= 1 }
-            let operation = try body(arguments)
-            if let error = takePendingError() { throw error }
+            let operation = try completed { try body(arguments) }
             asynchronousRun?.waiting = (number, position, window, operation)
             failure = .waiting
         } catch {

@@ -89,8 +89,9 @@ final class RunLimits: Sendable {
     private func schedule(_ deadline: ContinuousClock.Instant) {
         let (seconds, fraction) = max(deadline - ContinuousClock.now, .zero).components
         let nanoseconds = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        guard !nanoseconds.overflow else { return }
-        timer.schedule(deadline: .now() + .nanoseconds(nanoseconds.partialValue &+ Int(fraction / 1_000_000_000)))
+        let wait = nanoseconds.partialValue.addingReportingOverflow(Int(fraction / 1_000_000_000))
+        guard !nanoseconds.overflow, !wait.overflow else { return }
+        timer.schedule(deadline: .now() + .nanoseconds(wait.partialValue))
     }
 
     private func timerFired() {
@@ -150,9 +151,22 @@ final class RunLimits: Sendable {
     /// How long a function that a script waits for may go on when a limit is reached.
     static let patience = DispatchTimeInterval.milliseconds(20)
 
+    /// Of its own: cancelling may run code of the host's on the other.
+    private let patienceQueue = DispatchQueue(label: "gravlax.patience")
+
     /// Calls `body` after that.
     func afterPatience(_ body: @escaping @Sendable () -> Void) {
-        queue.asyncAfter(deadline: .now() + RunLimits.patience, execute: body)
+        patienceQueue.asyncAfter(deadline: .now() + RunLimits.patience, execute: body)
+    }
+
+    /// Whether it is this run's own limit.
+    func isReached(_ kind: RuntimeError.Kind, isCallback: Bool) -> Bool {
+        switch kind {
+        case .fuel: own.pointee.fuel != nil && (isCallback ? own.pointee.callbackLeft : own.pointee.left) < 0
+        case .deadline, .interrupted: reached == kind
+        // The script has ended itself.
+        default: true
+        }
     }
 
     /// What ends the run after `turns` more; nil: it goes on.

@@ -4,7 +4,8 @@ import GravlaxCompiler
 /// deep stack only both ends are kept.
 struct CallTrace {
     struct Place {
-        let program: Int32
+        /// The program's serial number.
+        let program: Int
         let function: Int32
         let instruction: Int32
     }
@@ -48,7 +49,7 @@ extension Machine {
         case .host(let failure): (message, kind) = (failure.message, failure.kind)
         }
         var error = makeError(message, note: noteOnFailure(message), trace(above: bottom), kind: kind)
-        if case .limit = failure { error.run = RunIdentity(self) }
+        if kind != .error { error.run = RunIdentity(self) }
         if case .host(let failure) = failure { error.value = failure.value }
         return error
     }
@@ -105,15 +106,19 @@ extension Machine {
             return CallTrace.Place(program: -1, function: 0, instruction: 0)
         }
         return CallTrace.Place(
-            program: Int32(record.pointee.programNumber), function: Int32(record.pointee.functionNumber),
+            program: programs[record.pointee.programNumber].serial, function: Int32(record.pointee.functionNumber),
             instruction: Int32(max(pc - record.pointee.code - 1, 0)))
     }
 
-    private func traceEntry(_ place: CallTrace.Place) -> RuntimeError.TraceEntry {
-        guard place.program >= 0 else {
+    func traceEntry(_ place: CallTrace.Place) -> RuntimeError.TraceEntry {
+        // A text that has run is gone, with its lines.
+        guard let program = program(serial: place.program) else {
             return RuntimeError.TraceEntry(functionName: nil, sourceName: "", line: 0, startByte: 0, endByte: 0)
         }
-        let program = programs[Int(place.program)].program
+        return traceEntry(place, in: program)
+    }
+
+    private func traceEntry(_ place: CallTrace.Place, in program: Program) -> RuntimeError.TraceEntry {
         let function = program.functions[Int(place.function)]
         let span = function.spans[Int(place.instruction)]
         return RuntimeError.TraceEntry(

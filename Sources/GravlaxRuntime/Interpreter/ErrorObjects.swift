@@ -44,8 +44,7 @@ extension Machine {
 
     /// Makes the class, and the reserve. False: out of memory.
     func makeErrorClass() -> Bool {
-        let instance = ProgramInstance(Machine.errorProgram, number: programs.count, symbolTable: &symbols)
-        programs.append(instance)
+        let instance = addProgram(Machine.errorProgram)
         errorPrelude = instance
         var hints = SymbolIndex()
         for symbol in [errorSymbols.message, errorSymbols.line, errorSymbols.trace, errorSymbols.origin, errorSymbols.note] {
@@ -134,7 +133,6 @@ extension Machine {
             temporaries[4] = text.bits
             guard assign(errorSymbols.note, text, to: instance) else { return false }
         }
-        for place in trace.places where place.program >= 0 { programs[Int(place.program)].isReferred = true }
         guard let origin = trace.packed.withUnsafeBytes({ makeString($0) }) else { return false }
         temporaries[4] = origin.bits
         return assign(errorSymbols.origin, origin, to: instance)

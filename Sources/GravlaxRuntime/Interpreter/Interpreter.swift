@@ -78,7 +78,9 @@ package final class Interpreter {
     }
 
     /// Runs `body`, which runs scripts, within the limits; those of the outermost count.
-    func running<Result>(_ body: () throws(RuntimeError) -> Result) throws(RuntimeError) -> Result {
+    ///
+    /// - Parameter takesPendingError: throws what went wrong in a definition before.
+    func running<Result>(takesPendingError: Bool = true, _ body: () throws(RuntimeError) -> Result) throws(RuntimeError) -> Result {
         // A sink may block.
         defer { machine.output.flush() }
         return try inside { () throws(RuntimeError) in
@@ -86,9 +88,9 @@ package final class Interpreter {
                 if let error = machine.waitingError { throw error }
                 return try body()
             }
+            if takesPendingError { try machine.throwPendingError() }
             _ = beginRun()
             defer { machine.limits.end() }
-            if let error = machine.takePendingError() { throw error }
             return try body()
         }
     }

@@ -106,9 +106,7 @@ extension Machine {
                     [UInt16(argumentCount + 1), 1]),
             ],
             classes: [], symbols: [], globalNames: [], sourceName: "the host")
-        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
-        hiddenPrograms.insert(programs.count)
-        programs.append(instance)
+        let instance = addProgram(program, isHidden: true)
         trampolines[argumentCount] = instance.functions + 1
         return instance.functions + 1
     }

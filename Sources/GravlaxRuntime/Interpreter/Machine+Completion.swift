@@ -124,9 +124,7 @@ extension Machine {
         let program = Program(
             functions: [script, function(0), function(1)], classes: [], symbols: [], globalNames: [],
             sourceName: Prelude.sourceName)
-        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols)
-        hiddenPrograms.insert(programs.count)
-        programs.append(instance)
+        let instance = addProgram(program, isHidden: true)
         completers = instance.functions + 1
         return instance.functions + 1 + argumentCount
     }

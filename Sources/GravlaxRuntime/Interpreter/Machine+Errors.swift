@@ -32,9 +32,12 @@ extension Machine {
         switch failure {
         case .thrown: value = thrown
         case .host(let failure):
-            let trace = trace(above: bottomNumber)
-            value = failure.value?.bits ?? makeErrorObject(trace).bits
-            if failure.value != nil { lastThrown = (value, trace) }
+            value = failure.value?.bits ?? makeErrorObject(trace(above: bottomNumber)).bits
+            // Thrown on it is what it was, with the calls that it has left here.
+            var kept = failure
+            kept.trace.append(contentsOf: trace(above: number).places.map(traceEntry))
+            kept.value = hold(Value(bits: value))
+            caughtFailure = kept.value.map { ($0, kept) }
         default: value = makeErrorObject(trace(above: bottomNumber)).bits
         }
         failure = nil
@@ -87,6 +90,10 @@ extension Machine {
     @inline(never) func throwValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) {
         enter(frame, pc)
         let value = Value(bits: frame.pointee.base[i.a])
+        if i.b == 1, let caughtFailure, caughtFailure.value.bits == value.bits {
+            failure = .host(caughtFailure.failure)
+            return
+        }
         if let instance = errorInstance(value) {
             // Out of memory is the error, when there is none for the trace.
             guard property(errorSymbols.origin, of: instance) != nil || describe(instance, trace(above: bottomNumber)) else {

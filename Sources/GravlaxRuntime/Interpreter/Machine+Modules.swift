@@ -60,9 +60,11 @@ extension Machine {
 
     /// - Parameter slots: those of the program; a module's globals are the first of them.
     private func add(_ module: Program, _ slots: [Int]?) -> Bool {
-        let instance = ProgramInstance(module, number: programs.count, symbolTable: &symbols, slots: slots)
-        programs.append(instance)
-        guard let scope = module.scope, instance.makeConstants(self) else { return false }
+        let instance = addProgram(module, slots: slots)
+        guard let scope = module.scope, instance.makeConstants(self) else {
+            dropLastProgram()
+            return false
+        }
         let prefix = Program.globalName("", in: scope)
         var members: [Int32: Int] = [:]
         for (slot, name) in module.globalNames.enumerated() where name.hasPrefix(prefix) {

@@ -23,7 +23,9 @@ final class Machine: RootSource {
     let output: OutputBuffer
     let shapes = ShapeTable()
     var symbols = BuiltinTable.shared.symbols
-    var programs: [ProgramInstance] = []
+    /// By their numbers; their serial numbers grow, too.
+    private(set) var programs: [ProgramInstance] = []
+    private var nextSerial = 0
     /// Those of them that can run again, by their program, which they keep.
     private var programNumbers: [ObjectIdentifier: Int] = [:]
     private(set) var globalNames: [String] = []
@@ -41,8 +43,12 @@ final class Machine: RootSource {
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
     /// no memory.
     var failure: Failure?
+    /// What tells this machine from all others, dead ones included.
+    let identity = MachineIdentity()
+    /// What a host function threw that is on its way through a handler, for the handler to throw on.
+    var caughtFailure: (value: HostValue, failure: HostFailure)?
     /// What went wrong where nothing could be thrown: for the host function that runs, or the next run.
-    private var pendingError: RuntimeError?
+    var pendingError: RuntimeError?
     /// Where the loop is to begin again when it ended without a failure: see `Machine+Completion`.
     var entered: FramePointer?
     /// See `completer`; made when one is needed first.
@@ -282,6 +288,34 @@ final class Machine: RootSource {
         try call(try instantiate(program, isHidden: isHidden), [])
     }
 
+    /// - Parameter isPrelude: the program sees the built-ins that no script does.
+    func addProgram(
+        _ program: Program, isHidden: Bool = false, isPrelude: Bool = false, slots: [Int]? = nil
+    ) -> ProgramInstance {
+        if isHidden { hiddenPrograms.insert(programs.count) }
+        let instance = ProgramInstance(
+            program, number: programs.count, serial: nextSerial, symbolTable: &symbols, isHidden: isPrelude, slots: slots)
+        nextSerial += 1
+        programs.append(instance)
+        return instance
+    }
+
+    /// Of one that has not run, or has and is forgotten.
+    func dropLastProgram() {
+        programs.removeLast()
+        hiddenPrograms.remove(programs.count)
+    }
+
+    /// Nil: it is gone.
+    func program(serial: Int) -> Program? {
+        var (low, high) = (0, programs.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if programs[middle].serial < serial { low = middle + 1 } else { high = middle }
+        }
+        return low < programs.count && programs[low].serial == serial ? programs[low].program : nil
+    }
+
     /// Lets go of a program that has run and does not run again, if nothing can be left of it: it has no function but the
     /// script, and nothing remembers a place in it. Constants, caches and code of a text that is evaluated often would
     /// remain each time.
@@ -289,9 +323,8 @@ final class Machine: RootSource {
         guard let number = programNumbers[ObjectIdentifier(program)], number == programs.count - 1,
             program.functions.count == 1, program.classes.isEmpty, !programs[number].isReferred
         else { return }
-        if lastThrown.trace.places.contains(where: { $0.program == number }) { lastThrown = (Value.undefinedBits, CallTrace()) }
         programNumbers[ObjectIdentifier(program)] = nil
-        programs.removeLast()
+        dropLastProgram()
     }
 
     /// A program's script, as a function without parameters. The caller keeps it from here on. A program that runs again
@@ -306,10 +339,11 @@ final class Machine: RootSource {
             throw RuntimeError(message: "Too many new globals while another program runs.")
         }
         guard link(program, places) else { throw outOfMemory() }
-        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols, slots: places.slots)
-        if isHidden { hiddenPrograms.insert(programs.count) }
-        programs.append(instance)
-        guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else { throw outOfMemory() }
+        let instance = addProgram(program, isHidden: isHidden, slots: places.slots)
+        guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
+            dropLastProgram()
+            throw outOfMemory()
+        }
         programNumbers[ObjectIdentifier(program)] = instance.functions.pointee.programNumber
         return closure
     }
@@ -317,21 +351,22 @@ final class Machine: RootSource {
     /// The first of such errors counts.
     func leavePending(_ error: RuntimeError) { pendingError = pendingError ?? error }
 
-    func takePendingError() -> RuntimeError? {
-        defer { pendingError = nil }
-        return pendingError
+    /// For what runs next from outside.
+    func throwPendingError() throws(RuntimeError) {
+        guard let error = pendingError else { return }
+        pendingError = nil
+        throw error
     }
 
     /// The error for the host, when nothing runs that could have caught it.
     func outOfMemory() -> RuntimeError {
         defer { failure = nil }
+        var kind = RuntimeError.Kind.outOfMemory
         // A limit may be noticed while a value is made for a host function.
-        if case .limit(let kind) = failure {
-            var error = RuntimeError(message: kind.text, kind: kind)
-            error.run = RunIdentity(self)
-            return error
-        }
-        return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
+        if case .limit(let limit) = failure { kind = limit }
+        var error = RuntimeError(message: kind.text, kind: kind)
+        error.run = RunIdentity(self)
+        return error
     }
 
     /// Pushes a frame whose R[0] is at `base`, growing the stack when needed; `nil` is a stack overflow, which is set.

@@ -44,7 +44,9 @@ struct PrototypeRecord {
 final class ProgramInstance {
     let program: Program
     let functions: UnsafeMutablePointer<PrototypeRecord>
-    /// Whether something in the heap has the program's number: the trace of an error, a registration, a sample.
+    /// Grows with the number of the program, and is never given again.
+    let serial: Int
+    /// Whether something in the heap has the program's number: a registration, or a sample.
     var isReferred = false
     private let symbols: UnsafeMutablePointer<Int32>
     private var allocations: [UnsafeMutableRawPointer] = []
@@ -53,9 +55,10 @@ final class ProgramInstance {
     ///   - isHidden: the program is the prelude, which sees the built-ins that no script does.
     ///   - slots: the interpreter's slot for each global slot of the program; nil: they are the same.
     init(
-        _ program: Program, number: Int, symbolTable: inout SymbolTable, isHidden: Bool = false, slots: [Int]? = nil
+        _ program: Program, number: Int, serial: Int, symbolTable: inout SymbolTable, isHidden: Bool = false, slots: [Int]? = nil
     ) {
         self.program = program
+        self.serial = serial
         symbols = .allocate(capacity: max(program.symbols.count, 1))
         functions = .allocate(capacity: program.functions.count)
         for (index, name) in program.symbols.enumerated() {

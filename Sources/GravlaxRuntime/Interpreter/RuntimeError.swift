@@ -44,6 +44,14 @@ public struct RuntimeError: Error, Sendable {
         /// The script ended itself by `os.exit`, with this code.
         case exit(Int32)
 
+        /// Whether the script was to end, and may not catch it.
+        var isLimit: Bool {
+            switch self {
+            case .fuel, .deadline, .interrupted, .exit: true
+            case .error, .outOfMemory, .stackOverflow: false
+            }
+        }
+
         var text: String {
             switch self {
             case .error: "Error."

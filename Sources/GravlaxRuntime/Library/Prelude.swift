@@ -187,9 +187,11 @@ extension Machine {
             failure = .outOfMemory
             return nil
         }
-        let instance = ProgramInstance(program, number: programs.count, symbolTable: &symbols, isHidden: true)
-        programs.append(instance)
-        guard instance.makeConstants(self) else { return nil }
+        let instance = addProgram(program, isPrelude: true)
+        guard instance.makeConstants(self) else {
+            dropLastProgram()
+            return nil
+        }
         prelude = instance
         return instance
     }
