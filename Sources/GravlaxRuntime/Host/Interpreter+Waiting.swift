@@ -61,8 +61,8 @@ extension Interpreter {
     private func onQueue(
         _ end: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
     ) async -> Result<Machine.Step, RuntimeError> {
-        await withCheckedContinuation { continuation in
-            queue.async { [self] in continuation.resume(returning: stepped(end, body)) }
+        await suspended { resume in
+            queue.async { [self] in resume(stepped(end, body)) }
         }
     }
 
@@ -86,8 +86,8 @@ extension Interpreter {
     private func answer(_ operation: @escaping AsynchronousRun.Operation) async -> AsynchronousRun.Answer {
         let limits = machine.limits
         let first = FirstAnswer()
-        return await withCheckedContinuation { continuation in
-            first.goes(to: continuation)
+        return await suspended { resume in
+            first.goes(to: resume)
             let task = Task { first.give(await Result(catching: operation)) }
             limits.whenReached {
                 // First: cancelling may take as long as the host likes.
@@ -101,15 +101,15 @@ extension Interpreter {
 /// Resumes with whichever answer comes first. Any thread.
 private final class FirstAnswer: @unchecked Sendable {
     private let lock = HostLock()
-    private var continuation: CheckedContinuation<AsynchronousRun.Answer, Never>?
+    private var resume: (@Sendable (AsynchronousRun.Answer) -> Void)?
 
-    func goes(to continuation: CheckedContinuation<AsynchronousRun.Answer, Never>) { self.continuation = continuation }
+    func goes(to resume: @escaping @Sendable (AsynchronousRun.Answer) -> Void) { self.resume = resume }
 
     func give(_ answer: AsynchronousRun.Answer) {
         lock.withLock {
-            defer { continuation = nil }
-            return continuation
-        }?.resume(returning: answer)
+            defer { resume = nil }
+            return resume
+        }?(answer)
     }
 }
 
