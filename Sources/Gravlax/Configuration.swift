@@ -2,13 +2,25 @@ import GravlaxHeap
 
 /// A number of bytes.
 public struct ByteCount: Sendable, Hashable, Comparable {
+    /// How many.
     public var bytes: UInt64
 
+    /// So many bytes.
     public static func bytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count) }
-    public static func kibibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 10) }
-    public static func mebibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 20) }
-    public static func gibibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 30) }
+    /// So many times 1,024 bytes; the largest number that there is when that is larger.
+    public static func kibibytes(_ count: UInt64) -> ByteCount { ByteCount(count, timesTwoTo: 10) }
+    /// So many times 1,024 kibibytes; the largest number that there is when that is larger.
+    public static func mebibytes(_ count: UInt64) -> ByteCount { ByteCount(count, timesTwoTo: 20) }
+    /// So many times 1,024 mebibytes; the largest number that there is when that is larger.
+    public static func gibibytes(_ count: UInt64) -> ByteCount { ByteCount(count, timesTwoTo: 30) }
 
+    private init(bytes: UInt64) { self.bytes = bytes }
+
+    private init(_ count: UInt64, timesTwoTo exponent: Int) {
+        bytes = count.leadingZeroBitCount >= exponent ? count << exponent : .max
+    }
+
+    /// Whether the one is less than the other.
     public static func < (left: ByteCount, right: ByteCount) -> Bool { left.bytes < right.bytes }
 }
 
@@ -40,6 +52,7 @@ public struct Configuration: Sendable {
     /// Settings of the heap beyond its budget.
     public var heap: HeapConfiguration
 
+    /// Without arguments: no limits, and nothing granted.
     public init(
         heapBudget: ByteCount? = nil, fuel: Int? = nil, timeLimit: Duration? = nil, depth: Int? = nil, flushesLines: Bool = false,
         moduleLoader: (any ModuleLoader & Sendable)? = nil, grantsFiles: Bool = false,

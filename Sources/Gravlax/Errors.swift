@@ -15,6 +15,7 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         /// From 1; nil for a function of the host.
         public let line: Int?
 
+        /// `move() at script:3`; `hypot() of the host`.
         public var description: String {
             let place = function.map { "\($0)()" } ?? "script"
             guard let file, let line else { return "\(place) of the host" }
@@ -22,7 +23,9 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What went wrong, a sentence or more.
     public let message: String
+    /// What kind of end it was.
     public let kind: Kind
     /// What may help a person, where something may.
     public let note: String?
@@ -100,6 +103,7 @@ extension ScriptError: ScriptFailure {
 public struct CompileError: Error, Sendable, CustomStringConvertible {
     /// One error in a text.
     public struct Diagnostic: Sendable, Equatable {
+        /// What is wrong, a sentence.
         public let message: String
         /// From 1.
         public let line: Int
@@ -111,6 +115,7 @@ public struct CompileError: Error, Sendable, CustomStringConvertible {
 
     /// The file that has the errors: the script's, or one that it imports.
     public let file: String
+    /// The errors, in the order of the text.
     public let diagnostics: [Diagnostic]
     /// The errors with the lines where they are, and a mark below.
     public let description: String

@@ -8,6 +8,7 @@ public struct SystemGrant: Sendable {
     /// What `os.env` knows.
     public var environment: [String: String]
 
+    /// Without arguments: scripts can end themselves, and see nothing.
     public init(arguments: [String] = [], environment: [String: String] = [:]) {
         (self.arguments, self.environment) = (arguments, environment)
     }

@@ -30,6 +30,67 @@ struct ValueTests {
         #expect(error?.message == message)
     }
 
+    @Test(arguments: [
+        ("[1, \"a\"]", "Element [1]: Expected a whole number, not a string."),
+        ("[[1], 2]", "Element [0]: Expected a whole number, not a list."), ("1", "Expected a list, not a number."),
+    ])
+    func elementsOfListsAreChecked(text: String, message: String) throws {
+        let interpreter = try Interpreter()
+        let error = #expect(throws: ScriptError.self) { _ = try interpreter.evaluate(text, as: [Int].self) }
+        #expect(error?.message == message)
+        interpreter.define("take") { (numbers: [Int]) in numbers.count }
+        let wrong = #expect(throws: ScriptError.self) { try interpreter.run("take(\(text));") }
+        #expect(wrong?.message == "Argument 1 of take(): \(message)")
+    }
+
+    @Test(arguments: [
+        ("({\"a\": 1, \"b\": nil})", "Value of b: Expected a whole number, not nil."),
+        ("({\"a\": 1, 2: 3})", "Key 2: Expected a string, not a number."), ("[]", "Expected a map, not a list."),
+        ("({\"\\u{e9}\": 1, \"e\\u{301}\": 2})", "Two keys of the map are the same to Swift: e\u{301}."),
+    ])
+    func entriesOfMapsAreChecked(text: String, message: String) throws {
+        let interpreter = try Interpreter()
+        let error = #expect(throws: ScriptError.self) { _ = try interpreter.evaluate(text, as: [String: Int].self) }
+        #expect(error.map { Array($0.message.utf8) } == Array(message.utf8))
+    }
+
+    @Test func elementsThatCannotBeGivenAreNamed() throws {
+        let interpreter = try Interpreter()
+        let error = #expect(throws: ScriptError.self) { try interpreter.set("x", [1, Int.max]) }
+        #expect(error?.message == "Element [1]: \(Int.max) can't be held exactly by a script's number.")
+    }
+
+    @Test(arguments: ["class", "a b", "", "1a", "a\n", "gr\u{fc}n", "//"])
+    func whatIsNoNameNamesNothing(name: String) throws {
+        let interpreter = try Interpreter()
+        let message = "'\(name)' is not a name."
+        let set = #expect(throws: ScriptError.self) { try interpreter.set(name, 1) }
+        #expect(set?.message == message)
+        let map = try interpreter.evaluate("class A {} A()", as: Value.self)
+        let read = #expect(throws: ScriptError.self) { _ = try map[name] }
+        #expect(read?.message == message)
+        interpreter.define(name) { () in 1 }
+        let next = #expect(throws: ScriptError.self) { try interpreter.run("") }
+        #expect(next?.message == message)
+        try interpreter.run("")
+        #expect(interpreter[name] == nil)
+    }
+
+    @Test func wordsThatCanBeNamesAre() throws {
+        let interpreter = try Interpreter()
+        for name in ["static", "in", "_", "is2", "catch", "Class"] {
+            try interpreter.set(name, 3)
+            #expect(try interpreter.evaluate("\(name) + 1", as: Int.self) == 4)
+        }
+    }
+
+    @Test func numbersOfBytesEndAtTheLargest() {
+        #expect(ByteCount.kibibytes(3) == .bytes(3_072))
+        #expect(ByteCount.mebibytes(1 << 44) == .bytes(.max))
+        #expect(ByteCount.gibibytes((1 << 34) - 1) < .gibibytes(1 << 34))
+        #expect(ByteCount.gibibytes(.max) == .bytes(.max))
+    }
+
     @Test func aValueKeepsItsObject() throws {
         let interpreter = try Interpreter()
         try interpreter.run(

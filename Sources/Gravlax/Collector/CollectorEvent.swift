@@ -2,6 +2,7 @@ import GravlaxHeap
 
 /// Something that an interpreter's collector did.
 public struct CollectorEvent: Sendable, Equatable {
+    /// What the collector is doing.
     public enum Phase: Sendable, Equatable {
         /// Live objects are marked, while scripts run.
         case marking
@@ -14,6 +15,7 @@ public struct CollectorEvent: Sendable, Equatable {
     /// What the world was stopped for.
     public typealias StopReason = GravlaxHeap.StopReason
 
+    /// What it was, with what is known of it.
     public enum Change: Sendable, Equatable {
         /// A phase began.
         case phase(Phase)
@@ -24,6 +26,7 @@ public struct CollectorEvent: Sendable, Equatable {
         case cycle(Int, duration: Duration, markedBytes: Int)
     }
 
+    /// What happened.
     public let change: Change
     /// When it happened, or was over; since the interpreter was made.
     public let time: Duration

@@ -4,8 +4,11 @@ import GravlaxHeap
 public struct Statistics: Sendable, Equatable {
     /// The times that all scripts of the interpreter stood still for the collector.
     public struct Pauses: Sendable, Equatable {
+        /// How many there were.
         public let count: Int
+        /// How long they were together.
         public let total: Duration
+        /// How long the longest was.
         public let longest: Duration
         /// Half of the pauses took no longer; at most a sixteenth too much.
         public let median: Duration

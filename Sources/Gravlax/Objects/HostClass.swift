@@ -79,6 +79,7 @@ public final class HostClass<Subject> {
 
     // MARK: Methods
 
+    /// A method that returns something: its first parameter is the instance.
     public func method<each Parameter: ScriptConvertible, Result: ScriptConvertible>(
         _ name: String, _ body: @escaping @Sendable (Subject, repeat each Parameter) throws -> Result
     ) {

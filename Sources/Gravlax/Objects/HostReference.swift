@@ -23,6 +23,7 @@ public final class HostReference<Content: ScriptConvertible> {
 
     private var state: State
 
+    /// Holds `content` until there is a script's object.
     public init(_ content: Content? = nil) { state = .free(content) }
 
     /// What it holds: nil when it is empty, and once the script's object is gone.

@@ -103,23 +103,40 @@ extension Array: ScriptConvertible where Element: ScriptConvertible {
         guard let core = value.host.handle?.interpreter, let elements = core.elements(value.host) else {
             throw value.mismatch("a list")
         }
-        self = try elements.map { try Element(Value($0)) }
+        self = try elements.enumerated().map { index, element in
+            do { return try Element(Value(element)) } catch { throw ScriptError.within("Element [\(index)]: ", error) }
+        }
     }
 
     public func value(in interpreter: Interpreter) throws -> Value {
-        let elements = try map { try $0.value(in: interpreter).host }
+        let elements = try enumerated().map { index, element in
+            do { return try element.value(in: interpreter).host } catch { throw ScriptError.within("Element [\(index)]: ", error) }
+        }
         return try rethrowing { () throws(RuntimeError) in Value(try interpreter.core.makeList(elements)) }
     }
 }
 
-/// A copy of a map, and a new map.
+/// A copy of a map, and a new map. Keys that differ in the one and are equal in the other are an error: strings of scripts are
+/// equal when their bytes are, those of Swift when they look the same.
 extension Dictionary: ScriptConvertible where Key: ScriptConvertible, Value: ScriptConvertible {
     public init(_ value: Gravlax.Value) throws {
         guard let core = value.host.handle?.interpreter, let entries = core.entries(value.host) else {
             throw value.mismatch("a map")
         }
         self.init(minimumCapacity: entries.count)
-        for (key, value) in entries { self[try Key(Gravlax.Value(key))] = try Value(Gravlax.Value(value)) }
+        for (key, value) in entries {
+            let converted: Key
+            do { converted = try Key(Gravlax.Value(key)) } catch {
+                throw ScriptError.within("Key \(Gravlax.Value(key)): ", error)
+            }
+            let content: Value
+            do { content = try Value(Gravlax.Value(value)) } catch {
+                throw ScriptError.within("Value of \(Gravlax.Value(key)): ", error)
+            }
+            guard updateValue(content, forKey: converted) == nil else {
+                throw ScriptError("Two keys of the map are the same to Swift: \(Gravlax.Value(key)).")
+            }
+        }
     }
 
     public func value(in interpreter: Interpreter) throws -> Gravlax.Value {

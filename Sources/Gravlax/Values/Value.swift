@@ -16,6 +16,7 @@ public struct Value: Sendable, CustomStringConvertible {
     /// The script's `nil`.
     public static let `nil` = Value(HostValue.nil)
 
+    /// Whether it is the script's `nil`.
     public var isNil: Bool { host.isNil }
 
     /// What `print` shows. An instance whose `toString()` fails is shown as if it had none.
@@ -85,13 +86,7 @@ public struct Value: Sendable, CustomStringConvertible {
 
     /// Members that scripts do not see have names that are none.
     static func check(_ name: String) throws {
-        let letters = name.utf8.allSatisfy { byte in
-            byte == UInt8(ascii: "_") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-        }
-        guard letters, let first = name.utf8.first, first > UInt8(ascii: "9") else {
-            throw ScriptError("'\(name)' is not a name.")
-        }
+        try rethrowing { () throws(RuntimeError) in try GravlaxRuntime.Interpreter.check(name: name) }
     }
 
     // MARK: Kinds

@@ -20,6 +20,16 @@ package struct Scanner {
         if bytes.count > 1, bytes[0] == UInt8(ascii: "#"), bytes[1] == UInt8(ascii: "!") { skipLine() }
     }
 
+    /// Whether a text can name a variable or a member: one identifier, which is no keyword, and nothing else.
+    package static func isName(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            var scanner = Scanner(bytes)
+            let token = scanner.next()
+            return token.kind == .identifier && token.start == 0 && token.end == bytes.count
+        }
+    }
+
     private func byte(_ ahead: Int = 0) -> UInt8 {
         position + ahead < bytes.count ? bytes[position + ahead] : 0
     }

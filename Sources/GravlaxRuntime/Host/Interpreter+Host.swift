@@ -123,6 +123,7 @@ extension Interpreter {
 
     /// - Throws: when a program runs, and too many have been made since it began.
     package func setGlobal(_ name: String, _ value: HostValue) throws(RuntimeError) {
+        try Self.check(name: name)
         try inside { () throws(RuntimeError) in
             let known = machine.globalNames.firstIndex(of: name)
             if known == nil {
@@ -133,6 +134,11 @@ extension Interpreter {
             }
             machine.mutator.store(value.bits, to: machine.state.pointee.globals + (known ?? machine.globalNames.count - 1))
         }
+    }
+
+    /// Scripts could not use anything else as the name of a variable or a member.
+    package static func check(name: String) throws(RuntimeError) {
+        guard Scanner.isName(name) else { throw RuntimeError(message: "'\(name)' is not a name.") }
     }
 
     /// Makes a global where nothing can be thrown. What goes wrong is the error of the host function that runs, else of the

@@ -34,6 +34,7 @@ public struct RuntimeError: Error, Sendable {
         case error
         /// The heap's budget, or the system's memory, was not enough.
         case outOfMemory
+        /// More calls inside one another than `Configuration.depth` allows, or than there is memory for.
         case stackOverflow
         /// The fuel was used up.
         case fuel
