@@ -153,6 +153,27 @@ struct HostReleaseTests {
         }
     }
 
+    final class QueueExecutor: TaskExecutor {
+        let queue = DispatchQueue(label: "an executor")
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        }
+    }
+
+    @Test func anExecutorLetsGo() async throws {
+        let executor = QueueExecutor()
+        await confirmation { confirm in
+            await withCheckedContinuation { continuation in
+                releaseOne(.on(executor)) {
+                    dispatchPrecondition(condition: .onQueue(executor.queue))
+                    confirm()
+                    continuation.resume()
+                }
+            }
+        }
+    }
+
     private func releaseOne(_ release: HostRelease, gone: @escaping @Sendable () -> Void) {
         do {
             let interpreter = try makeInterpreter(release: release, gone: gone)

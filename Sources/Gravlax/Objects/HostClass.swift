@@ -18,6 +18,8 @@ public final class HostClass<Subject> {
     let name: String
     unowned let interpreter: Interpreter
     let value: HostValue
+    /// What this one inherits from, scripts' view of Swift's superclass.
+    private let superclass: (any AnyHostClass)?
     /// Let references of a new instance keep what they hold there.
     private var bindings: [(Subject, InstanceLink) throws -> Void] = []
     private var isComplete = false
@@ -25,13 +27,19 @@ public final class HostClass<Subject> {
     private var failure: (any Error)?
 
     /// Where Swift objects are let go of when their scripts' objects are gone.
-    public var release = HostRelease.withInterpreter
+    /// As the superclass's at first.
+    public var release: HostRelease
 
     init(_ name: String, in interpreter: Interpreter) throws {
         try Gravlax.Value.check(name)
         self.name = name
         self.interpreter = interpreter
-        value = try rethrowing { () throws(RuntimeError) in try interpreter.core.makeClass(name) }
+        let superclass = interpreter.hostClasses.nearest(above: Subject.self)
+        self.superclass = superclass
+        release = superclass?.release ?? .withInterpreter
+        value = try rethrowing { () throws(RuntimeError) in
+            try interpreter.core.makeClass(name, inheritingFrom: superclass?.value)
+        }
     }
 
     /// The description is over: nothing may be added once there may be instances.
@@ -210,7 +218,9 @@ public final class HostClass<Subject> {
     }
 
     /// The name of the field for one more reference.
-    func nextReferenceField() -> String { "reference \(bindings.count)" }
+    func nextReferenceField() -> String { "reference \(referenceCount)" }
+
+    var referenceCount: Int { bindings.count + (superclass?.referenceCount ?? 0) }
 
     func bind(_ binding: @escaping (Subject, InstanceLink) throws -> Void) { bindings.append(binding) }
 
@@ -243,12 +253,20 @@ public final class HostClass<Subject> {
         let link = try rethrowing { () throws(RuntimeError) in
             try interpreter.core.attach(object, to: instance, isFound: Self.isShared, release: release.schedule)
         }
-        let bindings = bindings
-        try interpreter.hostClasses.bind(bindings.map { binding in { try binding(subject, link) } })
+        try interpreter.hostClasses.bind(bindings(of: subject, link))
     }
 }
 
 extension HostClass: AnyHostClass {
+    var subjectType: Any.Type { Subject.self }
+
+    func isAbove(_ type: Any.Type) -> Bool { Self.isShared && type is Subject.Type && type != Subject.self }
+
+    func bindings(of subject: Any, _ link: InstanceLink) -> [() throws -> Void] {
+        guard let own = subject as? Subject else { preconditionFailure("\(Swift.type(of: subject)) is no \(Subject.self)") }
+        return (superclass?.bindings(of: subject, link) ?? []) + bindings.map { binding in { try binding(own, link) } }
+    }
+
     /// The script's object for a subject: that which it has, if it is shared.
     func makeValue(of subject: Any) throws -> Gravlax.Value {
         guard let subject = subject as? Subject else { preconditionFailure("\(Swift.type(of: subject)) is no \(Subject.self)") }

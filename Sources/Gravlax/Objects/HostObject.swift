@@ -66,6 +66,15 @@ extension Interpreter {
 /// A `HostClass` of whatever type.
 protocol AnyHostClass: AnyObject {
     var name: String { get }
+    var subjectType: Any.Type { get }
+    var value: HostValue { get }
+    var release: HostRelease { get }
+    /// Whether its instances are those of a Swift class that `type` inherits from.
+    func isAbove(_ type: Any.Type) -> Bool
+    /// References of the class and of those above.
+    var referenceCount: Int { get }
+    /// What lets those of a new instance keep what they hold there.
+    func bindings(of subject: Any, _ link: InstanceLink) -> [() throws -> Void]
     /// - Parameter subject: of the class's type.
     func makeValue(of subject: Any) throws -> Value
 }
@@ -79,6 +88,13 @@ final class HostClasses {
     func add(_ hostClass: any AnyHostClass, for type: Any.Type) { classes[ObjectIdentifier(type)] = hostClass }
 
     func name(of type: Any.Type) -> String? { classes[ObjectIdentifier(type)]?.name }
+
+    /// What a type's class inherits from, when that is defined: the class that is below all others which the type inherits from.
+    func nearest(above type: Any.Type) -> (any AnyHostClass)? {
+        classes.values.filter { $0.isAbove(type) }.reduce(nil) { nearest, candidate in
+            nearest.map { $0.isAbove(candidate.subjectType) ? candidate : $0 } ?? candidate
+        }
+    }
 
     /// By the class of the instance; else by the nearest of those above that is defined.
     func value<Subject>(of subject: Subject) throws -> Value {

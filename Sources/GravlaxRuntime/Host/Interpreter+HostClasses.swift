@@ -9,13 +9,15 @@ extension Interpreter {
 
     // MARK: Classes
 
-    /// A class without members. Those are to be added before it has instances or is inherited from.
-    package func makeClass(_ name: String) throws(RuntimeError) -> HostValue {
+    /// A class without members but those that it inherits. Its own are to be added before it has instances or is inherited from.
+    package func makeClass(_ name: String, inheritingFrom superclass: HostValue?) throws(RuntimeError) -> HostValue {
         try inside { () throws(RuntimeError) in
             var hints = SymbolIndex()
             _ = hints.insert(machine.slotSymbol)
             guard let made = machine.makeClass(name, hints: hints) else { throw outOfMemory() }
-            return machine.hold(made)
+            let held = machine.hold(made)
+            if let superclass, !machine.inherit(superclass.value.words, made.words) { throw outOfMemory() }
+            return held
         }
     }
 

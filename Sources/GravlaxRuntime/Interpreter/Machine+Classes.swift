@@ -41,7 +41,11 @@ extension Machine {
         guard let superclass = Value(bits: frame.pointee.base[i.b]).object(.classObject) else {
             return fail("Superclass must be a class.")
         }
-        let subclass = Value(bits: frame.pointee.base[i.a]).words
+        return inherit(superclass, Value(bits: frame.pointee.base[i.a]).words)
+    }
+
+    /// Makes a class without members inherit those of another. Both are in roots. False: out of memory.
+    func inherit(_ superclass: ObjectWords, _ subclass: ObjectWords) -> Bool {
         let inherited = ClassObject.record(superclass)
         let record = ClassObject.record(subclass)
         mutator.store(Value(object: superclass).bits, to: subclass + ClassObject.superclass)
