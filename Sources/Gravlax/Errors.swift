@@ -82,8 +82,10 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The message, then a line for each call.
-    public var description: String { ([message] + trace.map { "    in \($0)" }).joined(separator: "\n") }
+    /// The message, the note, if there is one, and a line for each call.
+    public var description: String {
+        ([message] + (note.map { ["    note: \($0)"] } ?? []) + trace.map { "    in \($0)" }).joined(separator: "\n")
+    }
 }
 
 extension ScriptError: ScriptFailure {

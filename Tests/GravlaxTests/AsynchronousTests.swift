@@ -160,6 +160,8 @@ struct AsynchronousTests {
         let unawaited = #expect(throws: ScriptError.self) { try inVain() }
         #expect(
             unawaited?.message == "'fetch' is asynchronous, and cannot be called in a run that the host does not await.")
+        #expect(unawaited?.note?.contains("top level of main.swift") == true)
+        #expect(unawaited?.description.split(separator: "\n").map { $0.prefix(9) } == ["'fetch' i", "    note:", "    in sc"])
         #expect(try await interpreter.evaluate("fetch(\"again\")", as: String.self) == "again")
     }
 

@@ -135,9 +135,11 @@ extension Machine {
         return nil
     }
 
+    static var notAwaited: String { "in a run that the host does not await" }
+
     private var reasonNotToWait: String? {
         if isCallingBack { return "by what the collector calls" }
-        if asynchronousRun == nil { return "in a run that the host does not await" }
+        if asynchronousRun == nil { return Machine.notAwaited }
         return nativeDepth > 1 ? "through a function of the host that is not" : nil
     }
 }

@@ -8,6 +8,10 @@ extension Machine {
         guard let prototype = frame.pointee.prototype, let pc = frame.pointee.pc, pc > prototype.pointee.code else {
             return nil
         }
+        if message.hasSuffix(Machine.notAwaited + ".") {
+            return "the host awaits it by `try await …` in an async function; at the top level of main.swift, "
+                + "Swift takes the function that does not wait"
+        }
         let instruction = Instruction(word: pc[-1])
         let base = frame.pointee.base
         let first = Value(bits: base[instruction.a])
