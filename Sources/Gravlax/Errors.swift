@@ -8,16 +8,19 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
 
     /// A call that was running.
     public struct Call: Sendable, Equatable, CustomStringConvertible {
-        /// The function's name; nil for the script itself.
+        /// The function's name; nil for the script itself, and for whatever was in a text that is not kept any more.
         public let function: String?
         /// The file; nil for a function of the host.
         public let file: String?
         /// From 1; nil for a function of the host.
         public let line: Int?
 
-        /// `move() at script:3`; `hypot() of the host`.
+        /// `move() at main.lox:3`; `script at main.lox:7`; `hypot() of the host`.
         public var description: String {
-            let place = function.map { "\($0)()" } ?? "script"
+            guard let place = function.map({ "\($0)()" }) else {
+                guard let file, let line else { return "a script that is no more" }
+                return "script at \(file):\(line)"
+            }
             guard let file, let line else { return "\(place) of the host" }
             return "\(place) at \(file):\(line)"
         }
@@ -39,8 +42,8 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
     /// script has caught it and thrown it on. Scripts that a function of the host returns the error to catch this very value.
     public var value: Value? { thrown.map { Value($0) } }
     private let thrown: HostValue?
-    /// The run that a limit ended.
-    private let run: RunIdentity?
+    /// The end of a run that it tells of.
+    private let end: RunEnd?
 
     /// Where it happened, as far as a script was running.
     public var file: String? { trace.first { $0.file != nil }?.file }
@@ -65,7 +68,7 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         trace = error.trace
         cause = error.cause
         thrown = nil
-        run = error.run
+        end = error.end
     }
 
     init(_ error: RuntimeError) {
@@ -74,7 +77,7 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
         cause = error.cause
         kind = error.kind
         thrown = error.value
-        run = error.run
+        end = error.end
         trace = error.trace.map { entry in
             let isHost = entry.line == 0
             return Call(
@@ -96,7 +99,7 @@ extension ScriptError: ScriptFailure {
         }
         var error = RuntimeError(message: message, note: note, trace: entries, kind: kind, cause: cause)
         error.value = thrown
-        error.run = run
+        error.end = end
         return error
     }
 }

@@ -37,7 +37,7 @@ public final class Interpreter: Sendable {
                 output(String(decoding: $0, as: UTF8.self))
             }
         } catch {
-            throw ScriptError(RuntimeError(message: "Out of memory.", kind: .outOfMemory))
+            throw ScriptError(.outOfMemoryToBeginWith)
         }
         listeners = CollectorListeners(core)
         core.grants = configuration.grants

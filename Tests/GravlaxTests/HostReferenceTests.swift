@@ -229,4 +229,53 @@ struct HostReferenceTests {
         #expect(try interpreter.evaluate("byFirst == own and own.next.name == \"what the second holds\"", as: Bool.self))
         last = nil
     }
+
+    // MARK: What fails
+
+    /// What can't be given is not given the next time, either.
+    @Test func aFailedBindingLeavesNothing() throws {
+        let counter = HostReleaseTests.Counter()
+        let (interpreter, other) = (try makeInterpreter(counter), try makeInterpreter(counter))
+        let node = Node(name: "n", counter: counter)
+        try node.action.set(try other.evaluate("[1]", as: Value.self))
+        for _ in 0..<2 { #expect(throws: ScriptError.self) { try interpreter.set("n", node) } }
+        #expect(interpreter["n"] == nil)
+        #expect(try node.action.value?.description == "[1]")
+        try node.action.set(nil)
+        try interpreter.set("n", node)
+        #expect(try interpreter.evaluate("n.name", as: String.self) == "n")
+    }
+
+    /// Of a chain that there is no memory for the Swift objects keep their links.
+    @Test func aChainThatDoesNotFitStaysWhole() throws {
+        let counter = HostReleaseTests.Counter()
+        let interpreter = try Interpreter(.init(heapBudget: .mebibytes(1)))
+        try interpreter.define("Node", as: Node.self) { type in
+            type.property("name", \.name)
+            type.reference("next", \.next)
+        }
+        let nodes = (0..<20_000).map { Node(name: "\($0)", counter: counter) }
+        for (node, next) in zip(nodes, nodes.dropFirst()) { try node.next.set(next) }
+        #expect(throws: ScriptError.self) { try interpreter.set("head", nodes[0]) }
+        var count = 1
+        var last = nodes[0]
+        while let next = try last.next.value { (count, last) = (count + 1, next) }
+        #expect(count == nodes.count)
+        try nodes[10].next.set(nil)
+        try interpreter.set("head", nodes[0])
+        let length: Int = try interpreter.evaluate("var n = 0; for (var x = head; x != nil; x = x.next) n += 1; n")
+        #expect(length == 11)
+        for node in nodes { try node.next.set(nil) }
+    }
+
+    /// An object that another has taken the place of has nothing of that one's.
+    @Test func aReplacedObjectLetsGoOfTheFields() throws {
+        let counter = HostReleaseTests.Counter()
+        let interpreter = try makeInterpreter(counter)
+        try interpreter.run("var a = Node(\"a\"); a.next = Node(\"old\");")
+        let old: Node = try interpreter.evaluate("a")
+        try interpreter.run("a.init(\"b\"); a.next = Node(\"new\");")
+        #expect(try old.next.value == nil)
+        #expect(try interpreter.evaluate("a.next.name", as: String.self) == "new")
+    }
 }

@@ -21,7 +21,7 @@ public final class HostClass<Subject> {
     /// What this one inherits from, scripts' view of Swift's superclass.
     private let superclass: (any AnyHostClass)?
     /// Let references of a new instance keep what they hold there.
-    private var bindings: [(Subject, InstanceLink) throws -> Void] = []
+    private var bindings: [(Subject, InstanceLink) throws -> () -> Void] = []
     private var isComplete = false
     /// What went wrong first.
     private var failure: (any Error)?
@@ -222,7 +222,7 @@ public final class HostClass<Subject> {
 
     var referenceCount: Int { bindings.count + (superclass?.referenceCount ?? 0) }
 
-    func bind(_ binding: @escaping (Subject, InstanceLink) throws -> Void) { bindings.append(binding) }
+    func addBinding(_ binding: @escaping (Subject, InstanceLink) throws -> () -> Void) { bindings.append(binding) }
 
     // MARK: Subjects
 
@@ -253,7 +253,7 @@ public final class HostClass<Subject> {
         let link = try rethrowing { () throws(RuntimeError) in
             try interpreter.core.attach(object, to: instance, isFound: Self.isShared, release: release.schedule)
         }
-        try interpreter.hostClasses.bind(bindings(of: subject, link))
+        try interpreter.hostClasses.bind(bindings(of: subject, link)) { [core = interpreter.core] in core.detach(instance) }
     }
 }
 
@@ -262,7 +262,7 @@ extension HostClass: AnyHostClass {
 
     func isAbove(_ type: Any.Type) -> Bool { Self.isShared && type is Subject.Type && type != Subject.self }
 
-    func bindings(of subject: Any, _ link: InstanceLink) -> [() throws -> Void] {
+    func bindings(of subject: Any, _ link: InstanceLink) -> [HostClasses.Binding] {
         guard let own = subject as? Subject else { preconditionFailure("\(Swift.type(of: subject)) is no \(Subject.self)") }
         return (superclass?.bindings(of: subject, link) ?? []) + bindings.map { binding in { try binding(own, link) } }
     }

@@ -74,7 +74,7 @@ protocol AnyHostClass: AnyObject {
     /// References of the class and of those above.
     var referenceCount: Int { get }
     /// What lets those of a new instance keep what they hold there.
-    func bindings(of subject: Any, _ link: InstanceLink) -> [() throws -> Void]
+    func bindings(of subject: Any, _ link: InstanceLink) -> [HostClasses.Binding]
     /// - Parameter subject: of the class's type.
     func makeValue(of subject: Any) throws -> Value
 }
@@ -82,8 +82,13 @@ protocol AnyHostClass: AnyObject {
 /// The classes that an interpreter has of the host's. Owner: the interpreter's thread.
 final class HostClasses {
     private var classes: [ObjectIdentifier: any AnyHostClass] = [:]
-    private var pending: [() throws -> Void] = []
+    private var pending: [Binding] = []
     private var isBinding = false
+    /// Takes back what was done since the first of the bindings that belong together, in this order.
+    private var undoing: [() -> Void] = []
+
+    /// Gives what takes it back.
+    typealias Binding = () throws -> () -> Void
 
     func add(_ hostClass: any AnyHostClass, for type: Any.Type) { classes[ObjectIdentifier(type)] = hostClass }
 
@@ -107,15 +112,25 @@ final class HostClasses {
         throw ScriptError("The interpreter has no class for \(Swift.type(of: subject)): define(_:as:) makes one.")
     }
 
-    /// Runs bindings, one after another: those that one of them leads to wait, so that a long chain needs no deep stack.
-    func bind(_ bindings: [() throws -> Void]) throws {
+    /// Runs bindings, one after another: those that one of them leads to wait, so that a long chain needs no deep stack. All of
+    /// a chain succeed, or none.
+    ///
+    /// - Parameter undo: takes back what the bindings are for.
+    func bind(_ bindings: [Binding], undo: @escaping () -> Void) throws {
         pending.append(contentsOf: bindings)
+        undoing.append(undo)
         if isBinding { return }
         isBinding = true
         defer {
             isBinding = false
             pending = []
+            undoing = []
         }
-        while let binding = pending.popLast() { try binding() }
+        do {
+            while let binding = pending.popLast() { undoing.append(try binding()) }
+        } catch {
+            while let undo = undoing.popLast() { undo() }
+            throw error
+        }
     }
 }

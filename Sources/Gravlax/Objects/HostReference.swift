@@ -52,7 +52,9 @@ public final class HostReference<Content: ScriptConvertible> {
     }
 
     /// From now on the content is in a field of the script's object `owner`. If that is not possible nothing has changed.
-    func bind(to owner: InstanceLink, field: String) throws {
+    ///
+    /// - Returns: what makes the reference hold the content itself again.
+    func bind(to owner: InstanceLink, field: String) throws -> () -> Void {
         let before = state
         let content = try value
         state = .bound(owner, field: field)
@@ -62,6 +64,7 @@ public final class HostReference<Content: ScriptConvertible> {
             state = before
             throw error
         }
+        return { self.state = .free(content) }
     }
 }
 
@@ -75,7 +78,7 @@ extension HostClass where Subject: AnyObject {
     /// A reference that scripts do not see.
     public func reference<Content>(_ path: KeyPath<Subject, HostReference<Content>> & Sendable) {
         let field = nextReferenceField()
-        bind { subject, owner in try subject[keyPath: path].bind(to: owner, field: field) }
+        addBinding { subject, owner in try subject[keyPath: path].bind(to: owner, field: field) }
     }
 }
 

@@ -24,7 +24,7 @@ public struct Value: Sendable, CustomStringConvertible {
         if let number = host.number { return NumberFormatting.text(number) }
         if let flag = host.flag { return flag ? "true" : "false" }
         guard let core = host.handle?.interpreter else { return "nil" }
-        return (try? core.printedText(of: host)) ?? core.description(host)
+        return core.shownText(of: host)
     }
 
     /// Whose value it is.

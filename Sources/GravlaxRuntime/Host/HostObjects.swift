@@ -34,7 +34,7 @@ final class HostObjects {
     func instance(ofSlot slot: Int) -> InstanceLink? { slots[slot].instance }
 
     /// - Parameter isFound: whether the instance is to be found by the object's identity.
-    func add(_ object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?) -> Int {
+    func add(_ object: AnyObject, instance: InstanceLink?, isFound: Bool, release: HostObjectRelease?) -> Int {
         let slot = free.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
         put(object, instance: instance, isFound: isFound, release: release, into: slot)
@@ -42,16 +42,22 @@ final class HostObjects {
     }
 
     /// Lets go of the slot's object, and holds another.
-    func replace(_ slot: Int, by object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?) {
+    func replace(_ slot: Int, by object: AnyObject, instance: InstanceLink?, isFound: Bool, release: HostObjectRelease?) {
         letGo(slot)
         put(object, instance: instance, isFound: isFound, release: release, into: slot)
     }
 
     private func put(
-        _ object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?, into slot: Int
+        _ object: AnyObject, instance: InstanceLink?, isFound: Bool, release: HostObjectRelease?, into slot: Int
     ) {
         slots[slot] = Slot(object: object, release: release, instance: instance, isFound: isFound)
         if isFound { slotOfObject[ObjectIdentifier(object)] = slot }
+    }
+
+    /// The instance, which keeps the slot, stands for nothing any more. The object is not let go of: it never was the script's.
+    func forget(_ slot: Int) {
+        slots[slot].release = nil
+        letGo(slot)
     }
 
     /// The instance is freed.
@@ -71,6 +77,7 @@ final class HostObjects {
         {
             slotOfObject[identity] = nil
         }
+        slots[slot].instance?.isCut = true
         let release = slots[slot].release
         if let release {
             let last = LastReference(&slots[slot].object)
@@ -125,11 +132,14 @@ package final class WeakValue: Sendable {
 /// interpreter's thread.
 package final class InstanceLink: @unchecked Sendable {
     fileprivate var weak: WeakValue
+    /// The instance stands for another object since, or for none.
+    fileprivate var isCut = false
 
     fileprivate init(_ weak: WeakValue) { self.weak = weak }
 
     /// Nil once the instance is gone, or the interpreter. One that was found dead and waits for its finalizer is there.
     package func get() -> HostValue? {
+        if isCut { return nil }
         if let found = weak.get() { return found }
         guard let interpreter = weak.interpreter else { return nil }
         return interpreter.inside {
@@ -171,16 +181,31 @@ extension Machine {
             return link
         }
         let slot = hostObjects.add(object, instance: link, isFound: isFound, release: release)
+        return give(slot, to: instance.words) ? link : nil
+    }
+
+    /// Makes `instance`, which is in a root, hold `object`, from which no way leads back.
+    ///
+    /// - Parameter slot: what it has already.
+    func attach(_ object: AnyObject, to instance: ObjectWords, slot: Int?) -> Bool {
+        if let slot {
+            hostObjects.replace(slot, by: object, instance: nil, isFound: false, release: nil)
+            return true
+        }
+        return give(hostObjects.add(object, instance: nil, isFound: false, release: nil), to: instance)
+    }
+
+    private func give(_ slot: Int, to instance: ObjectWords) -> Bool {
         // The field last: with it, the cleanup has to be there.
         let payload = UInt64(slot) << 1 | 1
-        guard assign(slotSymbol, .nil, to: instance.words),
-            retrying({ mutator.addNativeCleanup(instance.words, payload: payload) ? () : nil }) != nil
+        guard assign(slotSymbol, .nil, to: instance),
+            retrying({ mutator.addNativeCleanup(instance, payload: payload) ? () : nil }) != nil
         else {
             hostObjects.remove(slot)
-            return nil
+            return false
         }
-        _ = assign(slotSymbol, Value(unchecked: Double(slot)), to: instance.words)
-        return link
+        _ = assign(slotSymbol, Value(unchecked: Double(slot)), to: instance)
+        return true
     }
 
     /// Before its finalizer gets an object that was found dead: if that keeps it, the host's object has it as before. It is in a

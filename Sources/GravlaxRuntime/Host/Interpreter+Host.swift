@@ -50,6 +50,17 @@ extension Interpreter {
         return self.text(text) ?? description(value)
     }
 
+    /// The same where nothing can be thrown: of an instance whose `toString()` fails, what it would be without. When that was to
+    /// end the run that is in progress, the host's function that asks ends with it.
+    package func shownText(of value: HostValue) -> String {
+        do throws(RuntimeError) {
+            return try printedText(of: value)
+        } catch {
+            inside { if error.kind.isLimit, machine.limits.isRunning { machine.leavePending(error) } }
+            return description(value)
+        }
+    }
+
     /// What `print` shows, but for instances whose class has a `toString()`: no script runs.
     package func description(_ value: HostValue) -> String {
         inside {
@@ -127,7 +138,7 @@ extension Interpreter {
         try inside { () throws(RuntimeError) in
             let known = machine.globalNames.firstIndex(of: name)
             if known == nil {
-                guard machine.top == nil || machine.globalNames.count < machine.state.pointee.globalCapacity else {
+                guard machine.mayHaveGlobals(machine.globalNames.count + 1) else {
                     throw RuntimeError(message: "Too many new globals while a program runs.")
                 }
                 machine.extendGlobals(to: machine.globalNames + [name])
@@ -201,9 +212,10 @@ extension Interpreter {
         } catch {
             throw RuntimeError(message: error.diagnostics.first?.message ?? "")
         }
-        // That there is none yet is no matter of the script's.
-        defer { machine.limits.refundTurn(isCallback: machine.isCallingBack) }
-        return machine.hold(try machine.run(program, isHidden: true))
+        let function = machine.hold(try machine.run(program, isHidden: true))
+        // That there was none yet is no matter of the script's.
+        machine.limits.refundTurn(isCallback: machine.isCallingBack)
+        return function
     }
 
     // MARK: Limits

@@ -2,10 +2,7 @@ import GravlaxHeap
 
 /// Classes whose methods are functions of the host's, and their instances.
 extension Interpreter {
-    private func outOfMemory() -> RuntimeError {
-        machine.failure = nil
-        return RuntimeError(message: "Out of memory.", kind: .outOfMemory)
-    }
+    private func outOfMemory() -> RuntimeError { machine.outOfMemory() }
 
     // MARK: Classes
 
@@ -86,6 +83,14 @@ extension Interpreter {
                 throw outOfMemory()
             }
             return link
+        }
+    }
+
+    /// Takes that back: the instance is as if nothing had initialised it.
+    package func detach(_ instance: HostValue) {
+        inside {
+            guard let slot = machine.hostSlot(instance.value) else { return }
+            machine.hostObjects.forget(slot)
         }
     }
 

@@ -43,7 +43,9 @@ extension Interpreter {
             while case .success(.waits(let operation)) = step {
                 let answer = await answer(operation)
                 limits.whenReached(nil)
-                step = await onQueue(end) { [self] () throws(RuntimeError) in try machine.resume(answer) }
+                step = await onQueue(end, afterOthers: answer.isFromPatience) { [self] () throws(RuntimeError) in
+                    try machine.resume(answer)
+                }
             }
             return step
         } onCancel: {
@@ -58,11 +60,15 @@ extension Interpreter {
         }
     }
 
+    /// - Parameter afterOthers: a function that goes on regardless may be in the middle of something it may do.
     private func onQueue(
-        _ end: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
+        _ end: @escaping @Sendable () -> Void, afterOthers: Bool = false, _ body: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
     ) async -> Result<Machine.Step, RuntimeError> {
         await suspended { resume in
-            queue.async { [self] in resume(stepped(end, body)) }
+            queue.async { [self] in
+                if afterOthers { waitUntilFree() }
+                resume(stepped(end, body))
+            }
         }
     }
 
@@ -90,11 +96,20 @@ extension Interpreter {
             first.goes(to: resume)
             let task = Task { first.give(await Result(catching: operation)) }
             limits.whenReached {
-                // First: cancelling may take as long as the host likes.
-                limits.afterPatience { first.give(.failure(CancellationError())) }
-                task.cancel()
+                limits.afterPatience { first.give(.failure(OutOfPatience())) }
+                // Handlers of the host may take as long as they like, on a thread that nobody else waits for.
+                DispatchQueue(label: "gravlax.cancel").async { task.cancel() }
             }
         }
+    }
+}
+
+/// The answer of a function that makes nothing of the limit of its run.
+private struct OutOfPatience: Error {}
+
+extension AsynchronousRun.Answer {
+    fileprivate var isFromPatience: Bool {
+        if case .failure(is OutOfPatience) = self { true } else { false }
     }
 }
 
@@ -124,7 +139,7 @@ extension RuntimeError {
         var error = RuntimeError(
             message: message, note: note, trace: trace, omittedCount: omittedCount, omissionIndex: omissionIndex, kind: kind,
             cause: cause)
-        error.run = run
+        error.end = end
         return error
     }
 }

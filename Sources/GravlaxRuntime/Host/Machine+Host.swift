@@ -19,13 +19,32 @@ struct HostFunction {
 
 /// What a host function threw.
 struct HostFailure {
-    let message: String
+    var message: String
     let kind: RuntimeError.Kind
-    /// Calls that the error has left already: those of scripts that the host function called, and its own.
-    var trace: [RuntimeError.TraceEntry]
-    let cause: any Error
+    /// Calls that the error had left before: those of scripts that the host function called, and its own.
+    let trace: [RuntimeError.TraceEntry]
+    var cause: (any Error)?
     /// What a script threw that the function had called, or the error that a script has caught it as.
     var value: HostValue?
+    /// Calls of this machine that it came through; nil: it has not been caught yet, they are those on the stack.
+    var outer: CallTrace?
+    /// The end of a run that the error tells of, here or elsewhere.
+    var end: RunEnd?
+}
+
+/// The end of a run by a limit, which stays known however many interpreters the error goes through.
+package struct RunEnd: Sendable {
+    let kind: RuntimeError.Kind
+    let run: RunIdentity
+}
+
+extension RuntimeError {
+    /// Of an interpreter that could not be made.
+    package static var outOfMemoryToBeginWith: RuntimeError {
+        var error = RuntimeError(message: Kind.outOfMemory.text, kind: .outOfMemory)
+        error.end = RunEnd(kind: .outOfMemory, run: RunIdentity(MachineIdentity(), 0))
+        return error
+    }
 }
 
 /// Lives as long as anything refers to it, so that no other is taken for it.
@@ -36,10 +55,9 @@ package struct RunIdentity: Sendable, Equatable {
     let machine: MachineIdentity
     private let number: Int
 
-    init(_ machine: Machine) {
-        self.machine = machine.identity
-        number = machine.limits.runNumber
-    }
+    init(_ machine: Machine) { self.init(machine.identity, machine.limits.runNumber) }
+
+    fileprivate init(_ machine: MachineIdentity, _ number: Int) { (self.machine, self.number) = (machine, number) }
 
     package static func == (left: RunIdentity, right: RunIdentity) -> Bool {
         left.machine === right.machine && left.number == right.number
@@ -58,7 +76,7 @@ extension Machine {
     /// handles.
     func call(_ callee: Value, _ arguments: [Value]) throws(RuntimeError) -> Value {
         guard nativeDepth < Machine.maximumNativeDepth, arguments.count < 250 else {
-            throw RuntimeError(message: "Stack overflow.", kind: .stackOverflow)
+            throw overflow()
         }
         let trampoline = readyTrampoline(argumentCount: arguments.count)
         let stack = state.pointee.stack
@@ -82,7 +100,7 @@ extension Machine {
             top = isOutermost ? nil : state.pointee.stack.frames + (number - 1)
             failure = nil
             thrown = Value.nilBits
-            if isOutermost { caughtFailure = nil }
+            if isOutermost { lastThrown.failure = nil }
         }
         guard let first = pushCall(caller, base: base, trampoline, callee, arguments) else { throw overflow() }
         nativeDepth += 1
@@ -103,7 +121,14 @@ extension Machine {
         return first
     }
 
-    func overflow() -> RuntimeError { RuntimeError(message: "Stack overflow.", kind: .stackOverflow) }
+    func overflow() -> RuntimeError { error(.stackOverflow) }
+
+    /// The error that a limit is.
+    func error(_ kind: RuntimeError.Kind) -> RuntimeError {
+        var error = RuntimeError(message: kind.text, kind: kind)
+        error.end = RunEnd(kind: kind, run: RunIdentity(self))
+        return error
+    }
 
     /// Calls a host function for the script.
     ///
@@ -169,20 +194,23 @@ extension Machine {
         let own = RuntimeError.TraceEntry(
             functionName: function.name, sourceName: "host", line: 0, startByte: 0, endByte: 0)
         guard let script = error as? RuntimeError ?? (error as? any ScriptFailure)?.runtimeError else {
-            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error, value: nil))
+            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error))
         }
         var kind = script.kind
-        if kind.isLimit {
-            if script.run == RunIdentity(self), limits.isReached(kind, isCallback: isCallingBack) { return .limit(kind) }
+        if let end = script.end {
+            if end.kind.isLimit, end.run == RunIdentity(self), limits.isReached(end.kind, isCallback: isCallingBack) {
+                return .limit(end.kind)
+            }
             // Another run's end, or another interpreter's: here it is an error like others.
-            kind = .error
-        } else if let run = script.run, run.machine !== identity {
+            if kind.isLimit || end.run.machine !== identity { kind = .error }
+        } else if kind.isLimit {
             kind = .error
         }
         let value = script.value.flatMap { $0.handle == nil || $0.handle?.interpreter === owner ? $0 : nil }
         return .host(
             HostFailure(
-                message: script.message, kind: kind, trace: script.trace + [own], cause: script.cause ?? error, value: value))
+                message: script.message, kind: kind, trace: script.trace + [own], cause: script.cause ?? error, value: value,
+                end: script.end))
     }
 
     /// A value as hosts hold it. At once after it was made: what a handle does not hold yet, nothing may.

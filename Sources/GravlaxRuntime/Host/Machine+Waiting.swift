@@ -70,6 +70,8 @@ extension Machine {
     func resume(_ answer: AsynchronousRun.Answer) throws(RuntimeError) -> Step {
         guard let waiting = asynchronousRun?.waiting else { fatalError("no script waits") }
         asynchronousRun?.waiting = nil
+        // What goes wrong while it is awaited is its own.
+        defer { pendingError = nil }
         if let limit = limits.reached {
             failure = .limit(limit)
             return try step { executeFailing() }
@@ -79,8 +81,6 @@ extension Machine {
             // What a conversion calls may not wait: it is on the native stack.
             nativeDepth += 1
             defer { nativeDepth -= 1 }
-            // What went wrong while it was awaited is its own, too.
-            defer { pendingError = nil }
             result = try answer.get()()
             try throwPendingError()
         } catch {
@@ -102,7 +102,7 @@ extension Machine {
         }
         defer {
             asynchronousRun = nil
-            caughtFailure = nil
+            lastThrown.failure = nil
             top = nil
             failure = nil
             thrown = Value.nilBits

@@ -79,7 +79,8 @@ final class RunLimits: Sendable {
         let number = lock.withLock {
             shared.pointee.run += 1
             shared.pointee.deadline = deadline
-            if fuel != nil { shared.pointee.mutator?.requestPollOfOwner() }
+            if let deadline, deadline <= .now { shared.pointee.reached = .deadline }
+            if fuel != nil || shared.pointee.reached != nil { shared.pointee.mutator?.requestPollOfOwner() }
             return shared.pointee.run
         }
         if let deadline { schedule(deadline) }
@@ -87,11 +88,9 @@ final class RunLimits: Sendable {
     }
 
     private func schedule(_ deadline: ContinuousClock.Instant) {
+        // `beginRun` bounds it.
         let (seconds, fraction) = max(deadline - ContinuousClock.now, .zero).components
-        let nanoseconds = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        let wait = nanoseconds.partialValue.addingReportingOverflow(Int(fraction / 1_000_000_000))
-        guard !nanoseconds.overflow, !wait.overflow else { return }
-        timer.schedule(deadline: .now() + .nanoseconds(wait.partialValue))
+        timer.schedule(deadline: .now() + .nanoseconds(Int(seconds) * 1_000_000_000 + Int(fraction / 1_000_000_000)))
     }
 
     private func timerFired() {
@@ -151,12 +150,9 @@ final class RunLimits: Sendable {
     /// How long a function that a script waits for may go on when a limit is reached.
     static let patience = DispatchTimeInterval.milliseconds(20)
 
-    /// Of its own: cancelling may run code of the host's on the other.
-    private let patienceQueue = DispatchQueue(label: "gravlax.patience")
-
     /// Calls `body` after that.
     func afterPatience(_ body: @escaping @Sendable () -> Void) {
-        patienceQueue.asyncAfter(deadline: .now() + RunLimits.patience, execute: body)
+        queue.asyncAfter(deadline: .now() + RunLimits.patience, execute: body)
     }
 
     /// Whether it is this run's own limit.

@@ -41,17 +41,25 @@ extension Machine {
         case .thrown:
             var error = uncaughtError()
             error.value = hold(Value(bits: thrown))
+            error.end = end(error.kind)
             return error
         case .message(let text): message = text
         case .stackOverflow: (message, kind) = ("Stack overflow.", .stackOverflow)
         case .outOfMemory, .waiting, nil: (message, kind) = ("Out of memory.", .outOfMemory)
         case .limit(let limit): (message, kind) = (limit.text, limit)
-        case .host(let failure): (message, kind) = (failure.message, failure.kind)
+        case .host(let failure):
+            var error = makeError(failure.message, note: nil, failure.outer ?? trace(above: bottom), kind: failure.kind)
+            error.value = failure.value
+            error.end = failure.end ?? end(kind)
+            return error
         }
         var error = makeError(message, note: noteOnFailure(message), trace(above: bottom), kind: kind)
-        if kind != .error { error.run = RunIdentity(self) }
-        if case .host(let failure) = failure { error.value = failure.value }
+        error.end = end(kind)
         return error
+    }
+
+    private func end(_ kind: RuntimeError.Kind) -> RunEnd? {
+        kind == .error ? nil : RunEnd(kind: kind, run: RunIdentity(self))
     }
 
     func makeError(

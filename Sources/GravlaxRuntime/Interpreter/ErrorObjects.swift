@@ -153,14 +153,16 @@ extension Machine {
         let message = property(errorSymbols.message, of: instance)
         let text = message.map { shortText(of: $0) }
         if let note = property(errorSymbols.note, of: instance), let text {
-            return makeError(text, note: StringObject.isString(note) ? StringObject.text(note.words) : nil, trace)
+            // An error of the language itself has its kind again.
+            let kind = [RuntimeError.Kind.outOfMemory, .stackOverflow].first { $0.text == text } ?? .error
+            return makeError(text, note: StringObject.isString(note) ? StringObject.text(note.words) : nil, trace, kind: kind)
         }
         let name = ClassObject.nameText(InstanceObject.classWords(instance))
         return makeError("Uncaught \(name)" + (text.map { ": " + $0 } ?? ""), note: nil, trace)
     }
 
     /// The text of a value, for a message: cut off where it is very long.
-    private func shortText(of value: Value) -> String {
+    func shortText(of value: Value) -> String {
         let limit = 1_000
         var bytes: [UInt8] = []
         write(value, while: { bytes.count < limit }) { bytes.append(contentsOf: $0.prefix(limit)) }

@@ -77,6 +77,11 @@ package final class Interpreter {
         return try body()
     }
 
+    /// Waits for the thread that is inside. It must know that it must not come again.
+    func waitUntilFree() {
+        while user.load(ordering: .relaxed) != 0 { usleep(200) }
+    }
+
     /// Runs `body`, which runs scripts, within the limits; those of the outermost count.
     ///
     /// - Parameter takesPendingError: throws what went wrong in a definition before.
@@ -104,7 +109,10 @@ package final class Interpreter {
             machine.wasRefusedMemory = false
             machine.mutator.collect()
         }
-        return machine.limits.begin(fuel: fuel, deadline: timeLimit.map { .now + $0 })
+        machine.makeRoomForGlobals()
+        // More than a century is no limit, and no sum of times.
+        let time = timeLimit.map { min(max($0, .zero), .seconds(1 << 32)) }
+        return machine.limits.begin(fuel: fuel, deadline: time.map { .now + $0 })
     }
 
     /// The global names so far, by slot: what the next program has to be compiled with.

@@ -49,10 +49,12 @@ extension Machine {
         isCallingBack = true
         // The work of calls that the collector's doings bring about is none of the program's.
         let work = workSincePoll
+        let outer = lastThrown
         let number = caller - state.pointee.stack.frames
         defer {
             isCallingBack = false
             workSincePoll = work
+            lastThrown = outer
             top = state.pointee.stack.frames + number
         }
         let trampoline = readyTrampoline(argumentCount: 1)
@@ -83,10 +85,12 @@ extension Machine {
 
     /// Hands the error of the failure that is set to the host.
     func report(above bottom: Int) {
-        output.flush()
-        reportError?(makeError(above: bottom))
+        let error = makeError(above: bottom)
         failure = nil
         thrown = Value.nilBits
+        // Both may run scripts.
+        output.flush()
+        reportError?(error)
     }
 
     /// The prototype of a trampoline: `return R[0](R[1], …)`.

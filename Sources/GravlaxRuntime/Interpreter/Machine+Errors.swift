@@ -25,19 +25,12 @@ extension Machine {
     /// Goes to the innermost handler above the bottom frame of this run; `nil`, and nothing has changed, when there is none.
     @inline(never) private func catchFailure() -> FramePointer? {
         guard isCatchable, let (number, handler) = findHandler() else { return nil }
-        // Finding the calls takes time in proportion to their number, and so fuel.
         let depth = top.unsafelyUnwrapped - state.pointee.stack.frames
-        guard !limits.isRunning || chargeWork(depth * Machine.bytesOfWorkPerCall) else { return nil }
+        guard chargeCalls(hasTrace ? depth - number : depth) else { return nil }
         let value: UInt64
         switch failure {
         case .thrown: value = thrown
-        case .host(let failure):
-            value = failure.value?.bits ?? makeErrorObject(trace(above: bottomNumber)).bits
-            // Thrown on it is what it was, with the calls that it has left here.
-            var kept = failure
-            kept.trace.append(contentsOf: trace(above: number).places.map(traceEntry))
-            kept.value = hold(Value(bits: value))
-            caughtFailure = kept.value.map { ($0, kept) }
+        case .host(let failure): value = caught(failure).bits
         default: value = makeErrorObject(trace(above: bottomNumber)).bits
         }
         failure = nil
@@ -50,8 +43,17 @@ extension Machine {
         return frame
     }
 
-    /// What looking at a call costs, for a trace and a handler, as work of a built-in.
-    private static var bytesOfWorkPerCall: Int { 8 }
+    /// Looking at calls, for a trace and a handler, takes time in proportion to their number, and so fuel: as work of a built-in.
+    private func chargeCalls(_ count: Int) -> Bool { !limits.isRunning || chargeWork(count * 8) }
+
+    /// Whether the calls of the failure that is set have been looked at.
+    private var hasTrace: Bool {
+        switch failure {
+        case .thrown: true
+        case .host(let failure): failure.outer != nil
+        default: false
+        }
+    }
 
     /// Whether scripts may catch what failed: what a host does to end them they may not.
     private var isCatchable: Bool {
@@ -75,7 +77,7 @@ extension Machine {
     }
 
     /// The number of the frame below those that this run shows in traces: one without a prototype, or the trampoline.
-    private var bottomNumber: Int {
+    var bottomNumber: Int {
         let frames = state.pointee.stack.frames
         guard var frame = top else { return 0 }
         while frame > frames, frame.pointee.prototype != nil { frame -= 1 }
@@ -90,17 +92,24 @@ extension Machine {
     @inline(never) func throwValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) {
         enter(frame, pc)
         let value = Value(bits: frame.pointee.base[i.a])
-        if i.b == 1, let caughtFailure, caughtFailure.value.bits == value.bits {
-            failure = .host(caughtFailure.failure)
-            return
-        }
         if let instance = errorInstance(value) {
-            // Out of memory is the error, when there is none for the trace.
-            guard property(errorSymbols.origin, of: instance) != nil || describe(instance, trace(above: bottomNumber)) else {
+            if let kept = keptFailure(of: instance) {
+                failure = .host(kept)
                 return
             }
-        } else if i.b == 0 || lastThrown.bits != value.bits {
-            lastThrown = (value.bits, trace(above: bottomNumber))
+            if property(errorSymbols.origin, of: instance) == nil {
+                // What goes wrong here is the error: a limit, or no memory for the trace.
+                guard chargeCalls(frame - state.pointee.stack.frames), describe(instance, trace(above: bottomNumber)) else { return }
+            }
+        } else if i.b == 1, lastThrown.bits == value.bits {
+            if var kept = lastThrown.failure {
+                kept.value = hold(value)
+                failure = .host(kept)
+                return
+            }
+        } else {
+            guard chargeCalls(frame - state.pointee.stack.frames) else { return }
+            lastThrown = (value.bits, trace(above: bottomNumber), nil)
         }
         thrown = value.bits
         failure = .thrown

@@ -38,6 +38,8 @@ final class Machine: RootSource {
     let builtins: UnsafeMutablePointer<BuiltinTable.Record>
     /// Slots beyond those of a program, for what runs inside it: globals do not move then. Memory that nothing touches.
     static let spareGlobalCount = 1 << 11
+    /// How many globals there may be while a program runs.
+    private var globalLimit = 0
     /// See `MapHint`.
     let hint: UnsafeMutablePointer<MapHint>
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
@@ -45,8 +47,6 @@ final class Machine: RootSource {
     var failure: Failure?
     /// What tells this machine from all others, dead ones included.
     let identity = MachineIdentity()
-    /// What a host function threw that is on its way through a handler, for the handler to throw on.
-    var caughtFailure: (value: HostValue, failure: HostFailure)?
     /// What went wrong where nothing could be thrown: for the host function that runs, or the next run.
     var pendingError: RuntimeError?
     /// Where the loop is to begin again when it ended without a failure: see `Machine+Completion`.
@@ -87,8 +87,9 @@ final class Machine: RootSource {
 
     /// What has been thrown and not yet caught, or nil. A root; treated like a register.
     var thrown = Value.nilBits
-    /// The last value that was thrown and is no `Error`, for comparison only, and where: a `finally` may throw it on.
-    var lastThrown = (bits: Value.nilBits, trace: CallTrace())
+    /// The last value that was thrown and is no `Error`, for comparison only, where, and in which failure of a host function: a
+    /// `finally` may throw it on.
+    var lastThrown: (bits: UInt64, trace: CallTrace, failure: HostFailure?) = (Value.nilBits, CallTrace(), nil)
     /// The built-in class `Error`. A root.
     var errorClass = Value.nilBits
     /// The error for "Out of memory." when there is no memory for one. A root.
@@ -163,9 +164,10 @@ final class Machine: RootSource {
         hint.initialize(to: MapHint())
         preludeClosures = .allocate(capacity: Prelude.Function.allCases.count)
         preludeClosures.initialize(repeating: 0, count: Prelude.Function.allCases.count)
-        let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: Machine.spareGlobalCount)
+        let globalCapacity = 2 * Machine.spareGlobalCount
+        let globals = UnsafeMutablePointer<UInt64>.allocate(capacity: globalCapacity)
         state = .allocate(capacity: 1)
-        state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: Machine.spareGlobalCount))
+        state.initialize(to: MachineState(stack: stack, globals: globals, globalCapacity: globalCapacity))
         initializerSymbol = symbols.intern("init")
         toStringSymbol = symbols.intern("toString")
         iterateSymbol = symbols.intern("iterate")
@@ -199,18 +201,28 @@ final class Machine: RootSource {
 
     /// Makes room for the globals of a program. Existing slots keep their values.
     func extendGlobals(to names: [String]) {
-        if names.count > state.pointee.globalCapacity {
-            let capacity = names.count + max(names.count, Machine.spareGlobalCount)
-            let moved = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity)
-            moved.moveInitialize(from: state.pointee.globals, count: globalNames.count)
-            state.pointee.globals.deallocate()
-            state.pointee.globals = moved
-            state.pointee.globalCapacity = capacity
-        }
+        if names.count > state.pointee.globalCapacity { growGlobals(for: names.count) }
         for slot in globalNames.count..<max(names.count, globalNames.count) {
             state.pointee.globals[slot] = Value.undefinedBits
         }
         if names.count > globalNames.count { globalNames = names }
+    }
+
+    /// Makes room for those that a run may make beside its program's: while it runs their place stays.
+    func makeRoomForGlobals() {
+        globalLimit = globalNames.count + Machine.spareGlobalCount
+        if globalLimit > state.pointee.globalCapacity { growGlobals(for: globalLimit) }
+    }
+
+    func mayHaveGlobals(_ count: Int) -> Bool { top == nil || count <= globalLimit }
+
+    private func growGlobals(for count: Int) {
+        let capacity = count + max(count, Machine.spareGlobalCount)
+        let moved = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity)
+        moved.moveInitialize(from: state.pointee.globals, count: globalNames.count)
+        state.pointee.globals.deallocate()
+        state.pointee.globals = moved
+        state.pointee.globalCapacity = capacity
     }
 
     // MARK: Roots
@@ -335,10 +347,11 @@ final class Machine: RootSource {
             return closure
         }
         let places = globalPlaces(of: program)
-        guard top == nil || places.names.count <= state.pointee.globalCapacity else {
+        guard mayHaveGlobals(places.names.count) else {
             throw RuntimeError(message: "Too many new globals while another program runs.")
         }
         guard link(program, places) else { throw outOfMemory() }
+        if top == nil { makeRoomForGlobals() }
         let instance = addProgram(program, isHidden: isHidden, slots: places.slots)
         guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
             dropLastProgram()
@@ -364,9 +377,7 @@ final class Machine: RootSource {
         var kind = RuntimeError.Kind.outOfMemory
         // A limit may be noticed while a value is made for a host function.
         if case .limit(let limit) = failure { kind = limit }
-        var error = RuntimeError(message: kind.text, kind: kind)
-        error.run = RunIdentity(self)
-        return error
+        return error(kind)
     }
 
     /// Pushes a frame whose R[0] is at `base`, growing the stack when needed; `nil` is a stack overflow, which is set.

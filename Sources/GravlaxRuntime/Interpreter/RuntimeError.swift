@@ -80,8 +80,8 @@ public struct RuntimeError: Error, Sendable {
 
     /// What the script threw, when it did.
     package var value: HostValue?
-    /// The run that a limit ended.
-    package var run: RunIdentity?
+    /// The end of a run that it tells of.
+    package var end: RunEnd?
 
     /// How many entries are kept at each end of a deep trace.
     static let keptAtEachEnd = 64
@@ -107,7 +107,7 @@ public struct RuntimeError: Error, Sendable {
     /// A line for each call, as clox prints it; with the name of the file where that is a module.
     var traceLines: [String] {
         var lines = trace.map { entry in
-            let place = entry.line == 0 ? "host" : "line \(entry.line)" + (entry.isModule ? " of \(entry.sourceName)" : "")
+            let place = entry.line == 0 ? entry.functionName == nil ? "gone" : "host" : "line \(entry.line)" + (entry.isModule ? " of \(entry.sourceName)" : "")
             return "[\(place)] in \(entry.place)"
         }
         if omittedCount > 0 { lines.insert("[... \(omittedCount) more calls ...]", at: omissionIndex) }

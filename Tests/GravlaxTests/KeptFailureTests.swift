@@ -1,0 +1,145 @@
+import Gravlax
+import Synchronization
+import Testing
+
+/// What functions of the host have thrown, after scripts have caught it.
+struct KeptFailureTests {
+    private struct Boom: Error, Equatable, CustomStringConvertible {
+        let number: Int
+        var description: String { "boom \(number)" }
+    }
+
+    private func makeInterpreter(_ configuration: Configuration = Configuration()) throws -> Interpreter {
+        let interpreter = try Interpreter(configuration)
+        interpreter.define("boom") { (number: Int) throws in throw Boom(number: number) }
+        interpreter.define("again") { (f: Value) throws -> Value in try f() }
+        return interpreter
+    }
+
+    private func error(of source: String, in interpreter: Interpreter) -> ScriptError? {
+        #expect(throws: ScriptError.self) { try interpreter.run(source, name: "a.lox") }
+    }
+
+    @Test(arguments: [
+        "try { boom(1); } finally { try { boom(2); } catch (e) {} }", "try { boom(1); } catch (e) { throw e; }",
+        "var kept; try { boom(1); } catch (e) { kept = e; } try { boom(2); } catch (e) {} throw kept;",
+        "try { boom(1); } finally { again(fun () { try { boom(2); } catch (e) {} }); }",
+        "try { try { boom(1); } finally { [1]; } } finally { try { boom(3); } catch (e) {} }",
+        """
+        import "std/gc" as gc;
+        class A {}
+        fun make() { gc.onFinalize(A(), fun (a) { try { boom(2); } catch (e) {} }); }
+        try { boom(1); } finally { make(); gc.collect(); gc.collect(); gc.runFinalizers(); }
+        """,
+    ], [false, true])
+    func causeAndCallsStay(source: String, stress: Bool) throws {
+        let error = error(of: source, in: try makeInterpreter(.stressed(stress)))
+        #expect(error?.message == "boom 1")
+        #expect(error?.cause as? Boom == Boom(number: 1))
+        #expect(error?.trace.first?.description == "boom() of the host")
+    }
+
+    @Test func theLineIsThatOfTheCall() throws {
+        let error = error(
+            of: """
+                fun f() {
+                  try {
+                    [1];
+                    boom(1);
+                  } finally {
+                    [2];
+                    [3];
+                  }
+                }
+                try {
+                  f();
+                } finally {
+                  [4];
+                }
+                """, in: try makeInterpreter())
+        #expect(error?.line == 4)
+        #expect(error?.trace.map(\.description) == ["boom() of the host", "f() at a.lox:4", "script at a.lox:11"])
+    }
+
+    /// A value that is no `Error` is known again by a `finally` right after.
+    @Test func otherValuesKeepTheirCalls() throws {
+        let error = error(
+            of: """
+                fun f() { throw 1; }
+                try {
+                  again(f);
+                } finally {
+                  [2];
+                }
+                """, in: try makeInterpreter())
+        #expect(error?.message == "Uncaught: 1")
+        #expect(error?.trace.map(\.description) == ["f() at a.lox:1", "again() of the host", "script at a.lox:3"])
+    }
+
+    @Test func nothingIsMadeUp() throws {
+        let error = error(
+            of: "fun f() { throw 1; }\ntry { again(f); } catch (e) {}\ntry { throw 1; } finally {}", in: try makeInterpreter())
+        #expect(error?.cause == nil)
+        #expect(error?.trace.map(\.description) == ["script at a.lox:3"])
+    }
+
+    @Test(arguments: [
+        ("try { again(r); } finally { try { boom(2); } catch (e) {} }", ScriptError.Kind.stackOverflow),
+        ("try { again(r); } catch (e) { throw e; }", .stackOverflow), ("try { r(); } finally {}", .stackOverflow),
+        ("try { fill(); } finally { xs = nil; }", .outOfMemory), ("try { again(fill); } finally { xs = nil; }", .outOfMemory),
+        ("try { boom(1); } finally {}", .error),
+    ])
+    func theKindStays(source: String, kind: ScriptError.Kind) throws {
+        let interpreter = try makeInterpreter(.init(heapBudget: .mebibytes(8)))
+        try interpreter.run("var xs = []; fun r() { r(); } fun fill() { while (true) xs.push([1, 2, 3]); }")
+        #expect(error(of: source, in: interpreter)?.kind == kind)
+    }
+
+    @Test func aScriptMayChangeTheMessage() throws {
+        let error = error(
+            of: "try { boom(1); } catch (e) { e.message = \"loading: \" + e.message; throw e; }", in: try makeInterpreter())
+        #expect(error?.message == "loading: boom 1")
+        #expect(error?.cause as? Boom == Boom(number: 1))
+    }
+
+    /// However deep: the calls are looked at once, and the ends of them kept.
+    @Test func manyHandlersAreNoMoreWorkThanTheyAre() throws {
+        let interpreter = try makeInterpreter(.init(fuel: 100_000_000))
+        try interpreter.run("fun f(n) { if (n == 0) boom(1); try { f(n - 1); } finally {} }")
+        func used(_ depth: Int) -> Int {
+            let error = error(of: "f(\(depth));", in: interpreter)
+            #expect(error?.cause as? Boom == Boom(number: 1))
+            #expect((error?.trace.count ?? 0) <= 130)
+            return 100_000_000 - (interpreter.fuelLeft ?? 0)
+        }
+        let (less, more) = (used(4_000), used(16_000))
+        #expect(more < 5 * less)
+    }
+
+    private final class Tracked: Error {
+        let gone: HostReleaseTests.Counter
+        init(_ gone: HostReleaseTests.Counter) { self.gone = gone }
+        deinit { gone.add() }
+    }
+
+    @Test func causesGoWithTheErrors() throws {
+        let gone = HostReleaseTests.Counter()
+        let interpreter = try makeInterpreter()
+        interpreter.define("fail") { () throws in throw Tracked(gone) }
+        try interpreter.run("for (var i in 0..500) { try { fail(); } catch (e) {} } var kept; try { fail(); } catch (e) { kept = e; }")
+        for _ in 0..<3 { interpreter.collect() }
+        #expect((499...500).contains(gone.value))
+        try interpreter.run("kept = nil; try { boom(1); } catch (e) {}")
+        for _ in 0..<3 { interpreter.collect() }
+        #expect(gone.value == 501)
+    }
+
+    @Test func errorsOfScriptsDoNotStayForPassingTheHost() throws {
+        let interpreter = try makeInterpreter()
+        try interpreter.run("fun f() { throw Error(\"x\"); } fun work() { for (var i in 0..500) { try { again(f); } catch (e) {} } }")
+        let before = interpreter.statistics().heldValues
+        try interpreter.run("work();")
+        for _ in 0..<3 { interpreter.collect() }
+        #expect(interpreter.statistics().heldValues < before + 5)
+    }
+}
