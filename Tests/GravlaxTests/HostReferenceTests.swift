@@ -246,21 +246,28 @@ struct HostReferenceTests {
         #expect(try interpreter.evaluate("n.name", as: String.self) == "n")
     }
 
-    /// Of a chain that there is no memory for the Swift objects keep their links.
-    @Test func aChainThatDoesNotFitStaysWhole() throws {
+    /// Of a chain that there is no memory for the Swift objects keep their links, wherever it ended.
+    @Test(arguments: 0..<40) func aChainThatDoesNotFitStaysWhole(room: Int) throws {
         let counter = HostReleaseTests.Counter()
         let interpreter = try Interpreter(.init(heapBudget: .mebibytes(1)))
         try interpreter.define("Node", as: Node.self) { type in
             type.property("name", \.name)
             type.reference("next", \.next)
         }
-        let nodes = (0..<20_000).map { Node(name: "\($0)", counter: counter) }
+        try interpreter.run(
+            """
+            var list = [];
+            try { while (true) list.push("a text of some length, number ${list.count}"); } catch (e) {}
+            for (var i in 0..\(200 + 20 * room)) list.pop();
+            """)
+        let nodes = (0..<4_000).map { Node(name: "\($0)", counter: counter) }
         for (node, next) in zip(nodes, nodes.dropFirst()) { try node.next.set(next) }
         #expect(throws: ScriptError.self) { try interpreter.set("head", nodes[0]) }
         var count = 1
         var last = nodes[0]
         while let next = try last.next.value { (count, last) = (count + 1, next) }
         #expect(count == nodes.count)
+        try interpreter.set("list", Value.nil)
         try nodes[10].next.set(nil)
         try interpreter.set("head", nodes[0])
         let length: Int = try interpreter.evaluate("var n = 0; for (var x = head; x != nil; x = x.next) n += 1; n")
