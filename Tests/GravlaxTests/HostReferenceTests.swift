@@ -247,7 +247,7 @@ struct HostReferenceTests {
     }
 
     /// Of a chain that there is no memory for the Swift objects keep their links, wherever it ended.
-    @Test(arguments: 0..<40) func aChainThatDoesNotFitStaysWhole(room: Int) throws {
+    @Test(arguments: 0..<10) func aChainThatDoesNotFitStaysWhole(room: Int) throws {
         let counter = HostReleaseTests.Counter()
         let interpreter = try Interpreter(.init(heapBudget: .mebibytes(1)))
         try interpreter.define("Node", as: Node.self) { type in
@@ -263,11 +263,12 @@ struct HostReferenceTests {
         let nodes = (0..<4_000).map { Node(name: "\($0)", counter: counter) }
         for (node, next) in zip(nodes, nodes.dropFirst()) { try node.next.set(next) }
         #expect(throws: ScriptError.self) { try interpreter.set("head", nodes[0]) }
+        try interpreter.set("list", Value.nil)
+        for _ in 0..<2 { interpreter.collect() }
         var count = 1
         var last = nodes[0]
         while let next = try last.next.value { (count, last) = (count + 1, next) }
         #expect(count == nodes.count)
-        try interpreter.set("list", Value.nil)
         try nodes[10].next.set(nil)
         try interpreter.set("head", nodes[0])
         let length: Int = try interpreter.evaluate("var n = 0; for (var x = head; x != nil; x = x.next) n += 1; n")
