@@ -258,9 +258,9 @@ struct HostReferenceTests {
             """
             var list = [];
             try { while (true) list.push("a text of some length, number ${list.count}"); } catch (e) {}
-            for (var i in 0..\(200 + 20 * room)) list.pop();
+            for (var i in 0..\(500 * (room + 1))) list.pop();
             """)
-        let nodes = (0..<4_000).map { Node(name: "\($0)", counter: counter) }
+        let nodes = (0..<8_000).map { Node(name: "\($0)", counter: counter) }
         for (node, next) in zip(nodes, nodes.dropFirst()) { try node.next.set(next) }
         #expect(throws: ScriptError.self) { try interpreter.set("head", nodes[0]) }
         try interpreter.set("list", Value.nil)
