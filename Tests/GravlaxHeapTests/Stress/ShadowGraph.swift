@@ -178,7 +178,7 @@ final class ShadowGraph {
         while let number = waiting.popLast() {
             guard seen.insert(number).inserted else { continue }
             guard let object = objects[number] else {
-                fail("the shadow lost object \(number)")
+                fail("the shadow lost object \(number); \(objects.count) up to \(lastNumber)")
                 continue
             }
             waiting += object.references.values
@@ -207,7 +207,9 @@ final class ShadowGraph {
                 next = slot + 1
             }
             for (slot, target) in object.references where words[1 + slot] != objects[target]?.word ?? 0 {
-                fail("slot \(slot) of object \(number) does not lead to \(target)")
+                let found = String(words[1 + slot], radix: 16)
+                let wanted = objects[target].map { String($0.word, radix: 16) } ?? "lost"
+                fail("slot \(slot) of object \(number), at \(String(object.address, radix: 16)), is \(found), not \(wanted), to \(target)")
             }
         case .bytes(let count):
             if !isFilled(memory, count, with: pattern(number)) {
