@@ -286,4 +286,60 @@ struct HostReferenceTests {
         #expect(try old.next.value == nil)
         #expect(try interpreter.evaluate("a.next.name", as: String.self) == "new")
     }
+
+    /// Nor does the object that takes the place begin with what was there.
+    @Test func aNewObjectBeginsEmpty() throws {
+        let interpreter = try makeInterpreter(HostReleaseTests.Counter())
+        try interpreter.run("var a = Node(\"a\"); a.next = Node(\"old\"); a.init(\"b\");")
+        #expect(try interpreter.evaluate("a.next == nil and a.name == \"b\"", as: Bool.self))
+    }
+
+    private class Base: HostObject {
+        let link = HostReference<Value>()
+    }
+
+    private final class Derived: Base {}
+
+    /// Described twice, a reference has one content.
+    @Test func aReferenceMayBeDescribedAgain() throws {
+        let interpreter = try Interpreter()
+        try interpreter.define("Base", as: Base.self) { $0.reference("link", \.link) }
+        try interpreter.define("Derived", as: Derived.self) { $0.reference("link", \.link) }
+        let derived = Derived()
+        try derived.link.set(try interpreter.evaluate("import \"std/gc\" as gc; var list = [1]; var weak = gc.WeakRef(list); list", as: Value.self))
+        try interpreter.set("d", derived)
+        #expect(try interpreter.evaluate("d.link == list", as: Bool.self))
+        try interpreter.run("list = nil; d.link = nil;")
+        for _ in 0..<3 { interpreter.collect() }
+        #expect(try interpreter.evaluate("weak.get() == nil", as: Bool.self))
+    }
+
+    private final class Making: ScriptConvertible {
+        let make: () throws -> Value
+        init(_ make: @escaping () throws -> Value) { self.make = make }
+        init(_ value: Value) throws { throw ScriptError("none") }
+        func value(in interpreter: Interpreter) throws -> Value { try make() }
+    }
+
+    private final class Holder: HostObject {
+        let first = HostReference<Making>()
+        let second = HostReference<Making>()
+    }
+
+    /// What scripts make while a reference is bound is none of it.
+    @Test func whatFailsTakesNothingElseAlong() throws {
+        let counter = HostReleaseTests.Counter()
+        let interpreter = try makeInterpreter(counter)
+        try interpreter.define("Holder", as: Holder.self) { type in
+            type.reference(\.first)
+            type.reference(\.second)
+        }
+        let holder = Holder()
+        let making = { [unowned interpreter] in try interpreter.evaluate("var held = Node(\"held\"); 1", as: Value.self) }
+        // They are bound from the last to the first.
+        try holder.second.set(Making(making))
+        try holder.first.set(Making { throw ScriptError("not this one") })
+        #expect(throws: ScriptError.self) { try interpreter.set("h", holder) }
+        #expect(try interpreter.evaluate("held.name", as: String.self) == "held")
+    }
 }

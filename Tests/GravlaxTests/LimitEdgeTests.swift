@@ -111,6 +111,21 @@ struct LimitEdgeTests {
 
     final class Thing: HostObject {}
 
+    /// What runs before have used up of the heap's patience is no matter of the next.
+    @Test(arguments: [1_255_424, 2 << 20, 3 << 20]) func garbageOfOtherRunsGivesWay(budget: UInt64) throws {
+        let interpreter = try Interpreter(.init(heapBudget: .bytes(budget)))
+        interpreter.define("boom") { () throws in throw ScriptError("boom") }
+        for _ in 0..<10 {
+            for round in 0..<4 {
+                _ = try? interpreter.run(
+                    "var l\(round) = []; try { while (true) l\(round).push([1, 2]); } catch (e) { while (true) l\(round).push([1]); }")
+            }
+            for round in 0..<4 { try interpreter.set("l\(round)", Value.nil) }
+            let error = #expect(throws: ScriptError.self) { try interpreter.run("try { boom(); } catch (e) { throw e; }") }
+            #expect(error?.message == "boom")
+        }
+    }
+
     // MARK: Definitions
 
     @Test func eachRunMayDefineItsShare() throws {

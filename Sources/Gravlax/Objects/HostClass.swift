@@ -61,7 +61,7 @@ public final class HostClass<Subject> {
             if Self.isShared, let known = self.interpreter.core.instance(of: subject as AnyObject), !known.isSame(receiver) {
                 return try self.givenAgain(known, instead: receiver)
             }
-            try self.attach(subject, to: receiver)
+            try self.attach(subject, to: receiver, isOfScript: true)
             return receiver
         }
     }
@@ -248,12 +248,14 @@ public final class HostClass<Subject> {
         return try body(&subject)
     }
 
-    private func attach(_ subject: Subject, to instance: HostValue) throws {
+    private func attach(_ subject: Subject, to instance: HostValue, isOfScript: Bool) throws {
         let object = Self.isShared ? subject as AnyObject : HostBox(subject)
         let link = try rethrowing { () throws(RuntimeError) in
             try interpreter.core.attach(object, to: instance, isFound: Self.isShared, release: release.schedule)
         }
-        try interpreter.hostClasses.bind(bindings(of: subject, link)) { [core = interpreter.core] in core.detach(instance) }
+        try interpreter.hostClasses.bind(bindings(of: subject, link), isOfScript: isOfScript) { [core = interpreter.core] in
+            core.detach(instance)
+        }
     }
 }
 
@@ -272,7 +274,7 @@ extension HostClass: AnyHostClass {
         guard let subject = subject as? Subject else { preconditionFailure("\(Swift.type(of: subject)) is no \(Subject.self)") }
         if Self.isShared, let known = interpreter.core.instance(of: subject as AnyObject) { return Gravlax.Value(known) }
         let instance = try rethrowing { () throws(RuntimeError) in try interpreter.core.makeInstance(of: value) }
-        try attach(subject, to: instance)
+        try attach(subject, to: instance, isOfScript: false)
         return Gravlax.Value(instance)
     }
 }
@@ -285,7 +287,8 @@ final class HostBox<Content> {
 
 /// What `HostObject` needs of a box.
 func content<Content>(_ object: AnyObject?, as type: Content.Type) -> Content? {
-    object as? Content ?? (object as? HostBox<Content>)?.content
+    // Not as an optional: what is nil would be an object of any kind.
+    object.flatMap { $0 as? Content ?? ($0 as? HostBox<Content>)?.content }
 }
 
 /// The arguments of a call, one after another.

@@ -115,8 +115,13 @@ final class HostClasses {
     /// Runs bindings, one after another: those that one of them leads to wait, so that a long chain needs no deep stack. All of
     /// a chain succeed, or none.
     ///
-    /// - Parameter undo: takes back what the bindings are for.
-    func bind(_ bindings: [Binding], undo: @escaping () -> Void) throws {
+    /// - Parameters:
+    ///   - undo: takes back what the bindings are for.
+    ///   - isOfScript: they are for what a script makes, and no part of what is being bound.
+    func bind(_ bindings: [Binding], isOfScript: Bool, undo: @escaping () -> Void) throws {
+        let outer = (pending, undoing, isBinding)
+        if isOfScript { (pending, undoing, isBinding) = ([], [], false) }
+        defer { if isOfScript { (pending, undoing, isBinding) = outer } }
         pending.append(contentsOf: bindings)
         undoing.append(undo)
         if isBinding { return }

@@ -40,6 +40,10 @@ public final class HostReference<Content: ScriptConvertible> {
         }
     }
 
+    private func hasContent(_ owner: InstanceLink, _ field: String) -> Bool {
+        owner.get().flatMap { $0.handle?.interpreter?.hiddenField(field, of: $0) }.map { !$0.isNil } ?? false
+    }
+
     /// - Throws: `ScriptError` when memory is refused.
     public func set(_ content: Content?) throws {
         if case .bound(let owner, let field) = state, let owner = owner.get(), let core = owner.handle?.interpreter,
@@ -59,10 +63,15 @@ public final class HostReference<Content: ScriptConvertible> {
         let content = try value
         state = .bound(owner, field: field)
         do {
-            if let content { try set(content) }
+            // What another object had there is none of its.
+            if content != nil || hasContent(owner, field) { try set(content) }
         } catch {
             state = before
             throw error
+        }
+        // A class that describes what it inherits again has it in two fields.
+        if case .bound(let previous, let old) = before, previous === owner, old != field, let owner = owner.get() {
+            try? rethrowing { () throws(RuntimeError) in try owner.handle?.interpreter?.setHiddenField(old, of: owner, .nil) }
         }
         return { self.state = .free(content) }
     }

@@ -34,7 +34,7 @@ final class HostObjects {
     func instance(ofSlot slot: Int) -> InstanceLink? { slots[slot].instance }
 
     /// - Parameter isFound: whether the instance is to be found by the object's identity.
-    func add(_ object: AnyObject, instance: InstanceLink?, isFound: Bool, release: HostObjectRelease?) -> Int {
+    func add(_ object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?) -> Int {
         let slot = free.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
         put(object, instance: instance, isFound: isFound, release: release, into: slot)
@@ -42,13 +42,13 @@ final class HostObjects {
     }
 
     /// Lets go of the slot's object, and holds another.
-    func replace(_ slot: Int, by object: AnyObject, instance: InstanceLink?, isFound: Bool, release: HostObjectRelease?) {
+    func replace(_ slot: Int, by object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?) {
         letGo(slot)
         put(object, instance: instance, isFound: isFound, release: release, into: slot)
     }
 
     private func put(
-        _ object: AnyObject, instance: InstanceLink?, isFound: Bool, release: HostObjectRelease?, into slot: Int
+        _ object: AnyObject, instance: InstanceLink, isFound: Bool, release: HostObjectRelease?, into slot: Int
     ) {
         slots[slot] = Slot(object: object, release: release, instance: instance, isFound: isFound)
         if isFound { slotOfObject[ObjectIdentifier(object)] = slot }
@@ -88,6 +88,8 @@ final class HostObjects {
             slots[slot] = Slot()
         }
     }
+
+    func letGoLater(_ object: AnyObject) { dying.append(object) }
 
     /// Lets go of what is to be let go of here. That runs code of the host's, which may use the interpreter.
     func releaseDying() {
@@ -174,6 +176,9 @@ extension Machine {
 
     /// Makes `instance`, which a handle holds, the instance of `object`. Nil: out of memory.
     func attach(_ object: AnyObject, to instance: Value, isFound: Bool, release: HostObjectRelease?) -> InstanceLink? {
+        if let slot = hostSlot(instance), hostObjects.object(slot) === object, let link = hostObjects.instance(ofSlot: slot) {
+            return link
+        }
         guard let weak = holdWeakly(instance) else { return nil }
         let link = InstanceLink(weak)
         if let slot = hostSlot(instance) {
@@ -181,31 +186,16 @@ extension Machine {
             return link
         }
         let slot = hostObjects.add(object, instance: link, isFound: isFound, release: release)
-        return give(slot, to: instance.words) ? link : nil
-    }
-
-    /// Makes `instance`, which is in a root, hold `object`, from which no way leads back.
-    ///
-    /// - Parameter slot: what it has already.
-    func attach(_ object: AnyObject, to instance: ObjectWords, slot: Int?) -> Bool {
-        if let slot {
-            hostObjects.replace(slot, by: object, instance: nil, isFound: false, release: nil)
-            return true
-        }
-        return give(hostObjects.add(object, instance: nil, isFound: false, release: nil), to: instance)
-    }
-
-    private func give(_ slot: Int, to instance: ObjectWords) -> Bool {
         // The field last: with it, the cleanup has to be there.
         let payload = UInt64(slot) << 1 | 1
-        guard assign(slotSymbol, .nil, to: instance),
-            retrying({ mutator.addNativeCleanup(instance, payload: payload) ? () : nil }) != nil
+        guard assign(slotSymbol, .nil, to: instance.words),
+            retrying({ mutator.addNativeCleanup(instance.words, payload: payload) ? () : nil }) != nil
         else {
             hostObjects.remove(slot)
-            return false
+            return nil
         }
-        _ = assign(slotSymbol, Value(unchecked: Double(slot)), to: instance)
-        return true
+        _ = assign(slotSymbol, Value(unchecked: Double(slot)), to: instance.words)
+        return link
     }
 
     /// Before its finalizer gets an object that was found dead: if that keeps it, the host's object has it as before. It is in a

@@ -28,6 +28,7 @@ struct HostFailure {
     var value: HostValue?
     /// Calls of this machine that it came through; nil: it has not been caught yet, they are those on the stack.
     var outer: CallTrace?
+    let note: String?
     /// The end of a run that the error tells of, here or elsewhere.
     var end: RunEnd?
 }
@@ -100,7 +101,7 @@ extension Machine {
             top = isOutermost ? nil : state.pointee.stack.frames + (number - 1)
             failure = nil
             thrown = Value.nilBits
-            if isOutermost { lastThrown.failure = nil }
+            if isOutermost { forgetFailures() }
         }
         guard let first = pushCall(caller, base: base, trampoline, callee, arguments) else { throw overflow() }
         nativeDepth += 1
@@ -194,7 +195,7 @@ extension Machine {
         let own = RuntimeError.TraceEntry(
             functionName: function.name, sourceName: "host", line: 0, startByte: 0, endByte: 0)
         guard let script = error as? RuntimeError ?? (error as? any ScriptFailure)?.runtimeError else {
-            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error))
+            return .host(HostFailure(message: "\(error)", kind: .error, trace: [own], cause: error, note: nil))
         }
         var kind = script.kind
         if let end = script.end {
@@ -209,8 +210,8 @@ extension Machine {
         let value = script.value.flatMap { $0.handle == nil || $0.handle?.interpreter === owner ? $0 : nil }
         return .host(
             HostFailure(
-                message: script.message, kind: kind, trace: script.trace + [own], cause: script.cause ?? error, value: value,
-                end: script.end))
+                message: script.message, kind: kind, trace: RuntimeError.trimmed(script.trace) + [own],
+                cause: script.cause ?? (error is RuntimeError ? nil : error), value: value, note: script.note, end: script.end))
     }
 
     /// A value as hosts hold it. At once after it was made: what a handle does not hold yet, nothing may.

@@ -102,7 +102,7 @@ extension Machine {
         }
         defer {
             asynchronousRun = nil
-            lastThrown.failure = nil
+            forgetFailures()
             top = nil
             failure = nil
             thrown = Value.nilBits

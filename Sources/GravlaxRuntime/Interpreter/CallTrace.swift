@@ -48,7 +48,7 @@ extension Machine {
         case .outOfMemory, .waiting, nil: (message, kind) = ("Out of memory.", .outOfMemory)
         case .limit(let limit): (message, kind) = (limit.text, limit)
         case .host(let failure):
-            var error = makeError(failure.message, note: nil, failure.outer ?? trace(above: bottom), kind: failure.kind)
+            var error = makeError(failure.message, note: failure.note, failure.outer ?? trace(above: bottom), kind: failure.kind)
             error.value = failure.value
             error.end = failure.end ?? end(kind)
             return error

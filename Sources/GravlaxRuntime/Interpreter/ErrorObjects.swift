@@ -1,12 +1,13 @@
 import GravlaxCompiler
 
-/// The built-in class `Error` and its instances. Fields that scripts see are `message`, `line` and `trace`; two more have
+/// The built-in class `Error` and its instances. Fields that scripts see are `message`, `line` and `trace`; three more have
 /// names that no script can write:
 ///
 ///     origin   a string of the bytes of the `CallTrace`, once the error has been thrown
 ///     note     for errors of the language itself: the note on them, or false
+///     failure  once it has been caught as what a function of the host let pass: the number of that (`KeptFailures`)
 struct ErrorSymbols {
-    let message, line, trace, origin, note: Int32
+    let message, line, trace, origin, note, failure: Int32
 
     init(_ symbols: inout SymbolTable) {
         message = symbols.intern("message")
@@ -14,6 +15,7 @@ struct ErrorSymbols {
         trace = symbols.intern("trace")
         origin = symbols.intern(BuiltinTable.hiddenPrefix + "origin")
         note = symbols.intern(BuiltinTable.hiddenPrefix + "note")
+        failure = symbols.intern(BuiltinTable.hiddenPrefix + "failure")
     }
 }
 

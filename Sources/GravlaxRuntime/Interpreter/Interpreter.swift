@@ -68,8 +68,8 @@ package final class Interpreter {
         defer {
             if machine.mutator.hasNativeCleanups {
                 machine.runNativeCleanups(limit: .max)
-                machine.hostObjects.releaseDying()
             }
+            machine.hostObjects.releaseDying()
             machine.handles.takeBack(machine.mutator)
             machine.mutator.enterOutside()
             user.store(0, ordering: .releasing)
@@ -103,12 +103,7 @@ package final class Interpreter {
     /// Begins what the host has called for from outside. Inside. Gives the number of the run.
     func beginRun() -> Int {
         machine.workSincePoll = 0
-        if machine.wasRefusedMemory {
-            // The heap does not collect at its limit for ever, and that run has used up its patience. What it left may all
-            // be garbage by now.
-            machine.wasRefusedMemory = false
-            machine.mutator.collect()
-        }
+        machine.hasUsedLastResort = false
         machine.makeRoomForGlobals()
         // More than a century is no limit, and no sum of times.
         let time = timeLimit.map { min(max($0, .zero), .seconds(1 << 32)) }

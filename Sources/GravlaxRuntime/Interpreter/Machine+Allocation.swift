@@ -14,10 +14,20 @@ extension Machine {
     }
 
     @inline(never) private func allocateSlow(_ layout: ObjectLayout) -> ObjectWords? {
-        if let memory = mutator.allocateOrCollect(layout) { return memory.assumingMemoryBound(to: UInt64.self) }
+        if let memory = mutator.allocateOrCollect(layout) ?? lastResort({ mutator.allocate(layout) }) {
+            return memory.assumingMemoryBound(to: UInt64.self)
+        }
         failure = .outOfMemory
-        wasRefusedMemory = true
         return nil
+    }
+
+    /// The heap does not collect at its limit for ever, and its patience may have been used up by other runs, whose objects are
+    /// garbage by now: each run may have all of it collected once.
+    private func lastResort(_ attempt: () -> UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        if hasUsedLastResort { return nil }
+        hasUsedLastResort = true
+        mutator.freeOSMemory()
+        return attempt()
     }
 
     /// - Parameter zeroed: false for what is overwritten as a whole.
@@ -29,11 +39,12 @@ extension Machine {
     }
 
     @inline(never) private func allocateNoScanSlow(byteCount: Int) -> ObjectWords? {
-        if let memory = mutator.allocateNoScanOrCollect(byteCount: byteCount) {
+        if let memory = mutator.allocateNoScanOrCollect(byteCount: byteCount)
+            ?? lastResort({ mutator.allocateNoScan(byteCount: byteCount) })
+        {
             return memory.assumingMemoryBound(to: UInt64.self)
         }
         failure = .outOfMemory
-        wasRefusedMemory = true
         return nil
     }
 

@@ -109,6 +109,7 @@ extension Machine {
             }
         } else {
             guard chargeCalls(frame - state.pointee.stack.frames) else { return }
+            letGoLater(lastThrown.failure)
             lastThrown = (value.bits, trace(above: bottomNumber), nil)
         }
         thrown = value.bits

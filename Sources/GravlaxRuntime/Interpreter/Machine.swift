@@ -44,7 +44,10 @@ final class Machine: RootSource {
     let hint: UnsafeMutablePointer<MapHint>
     /// Why the program ends; set by a slow path that reports failure. An enumeration, so that being out of memory needs
     /// no memory.
-    var failure: Failure?
+    var failure: Failure? {
+        willSet { if case .host(let old)? = failure { letGoLater(old) } }
+    }
+    var keptFailures = KeptFailures()
     /// What tells this machine from all others, dead ones included.
     let identity = MachineIdentity()
     /// What went wrong where nothing could be thrown: for the host function that runs, or the next run.
@@ -135,8 +138,8 @@ final class Machine: RootSource {
     /// Calls from host functions that run, each on the native stack.
     var nativeDepth = 0
     let limits: RunLimits
-    /// Whether an object got no memory since the last run began.
-    var wasRefusedMemory = false
+    /// Whether all has been collected for want of memory since the last run began.
+    var hasUsedLastResort = false
     /// What built-ins have read and written since the last safepoint inside one, in bytes.
     var workSincePoll = 0
 

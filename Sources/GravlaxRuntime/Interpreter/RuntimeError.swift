@@ -86,6 +86,11 @@ public struct RuntimeError: Error, Sendable {
     /// How many entries are kept at each end of a deep trace.
     static let keptAtEachEnd = 64
 
+    /// Of the calls of several runs inside one another only both ends, too.
+    static func trimmed(_ trace: [TraceEntry]) -> [TraceEntry] {
+        trace.count <= 2 * keptAtEachEnd ? trace : Array(trace.prefix(keptAtEachEnd) + trace.suffix(keptAtEachEnd))
+    }
+
     public init(
         message: String, note: String? = nil, trace: [TraceEntry] = [], omittedCount: Int = 0, omissionIndex: Int = 0,
         kind: Kind = .error, cause: (any Error)? = nil
