@@ -62,7 +62,9 @@ struct LimitEdgeTests {
             try await withTaskCancellationHandler {
                 try await Task.sleep(for: .seconds(30))
             } onCancel: {
-                for _ in 0..<2_000 where !isOver.load(ordering: .acquiring) { Thread.sleep(forTimeInterval: 0.005) }
+                // Gives up in the end, so that the test fails and does not hang.
+                let end = ContinuousClock.now + .seconds(300)
+                while !isOver.load(ordering: .acquiring), .now < end { Thread.sleep(forTimeInterval: 0.005) }
                 handlerSaw.withLock { $0 = isOver.load(ordering: .acquiring) }
                 handled.signal()
             }
