@@ -3,7 +3,7 @@ import GravlaxHeap
 
 /// What the embedding API needs of an interpreter: values by handles, globals, calls, limits.
 extension Interpreter {
-    private func outOfMemory() -> RuntimeError { machine.outOfMemory() }
+    func outOfMemory() -> RuntimeError { machine.outOfMemory() }
 
     // MARK: Making values
 

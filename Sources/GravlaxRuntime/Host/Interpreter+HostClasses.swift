@@ -2,8 +2,6 @@ import GravlaxHeap
 
 /// Classes whose methods are functions of the host's, and their instances.
 extension Interpreter {
-    private func outOfMemory() -> RuntimeError { machine.outOfMemory() }
-
     // MARK: Classes
 
     /// A class without members but those that it inherits. Its own are to be added before it has instances or is inherited from.
