@@ -67,9 +67,13 @@ final class ShadowGraph {
     /// What was found wrong.
     private(set) var failures: [String] = []
     private var lastNumber: UInt64
+    private var journal: ShadowJournal
 
     /// Numbers begin above `firstNumber`: several graphs in one heap stay apart.
-    init(firstNumber: UInt64 = 0) { lastNumber = firstNumber }
+    init(firstNumber: UInt64 = 0) {
+        lastNumber = firstNumber
+        journal = ShadowJournal(firstNumber: firstNumber)
+    }
 
     func fail(_ sentence: @autoclosure () -> String) { if failures.count < 10 { failures.append(sentence()) } }
 
@@ -94,6 +98,7 @@ final class ShadowGraph {
         case .bytes: memset(memory, Int32(pattern(number)), byteCount)
         }
         objects[number] = Object(address: UInt(bitPattern: memory), shape: shape)
+        if !journal.adopt(number, at: UInt(bitPattern: memory)) { fail("object \(number) was there: \(journal[number])") }
         return number
     }
 
@@ -164,10 +169,15 @@ final class ShadowGraph {
     func remove(_ numbers: [UInt64]) -> [UInt64: Object] {
         var removed: [UInt64: Object] = [:]
         for number in numbers { removed[number] = objects.removeValue(forKey: number) }
+        journal.end(numbers, .sent)
         return removed
     }
 
-    func add(_ others: [UInt64: Object]) { objects.merge(others) { _, new in new } }
+    func add(_ others: [UInt64: Object]) {
+        for number in others.keys where objects[number] != nil { fail("object \(number) came, but was there") }
+        objects.merge(others) { _, new in new }
+        journal.end(others.keys, .returned)
+    }
 
     // MARK: Checks
 
@@ -178,7 +188,7 @@ final class ShadowGraph {
         while let number = waiting.popLast() {
             guard seen.insert(number).inserted else { continue }
             guard let object = objects[number] else {
-                fail("the shadow lost object \(number); \(objects.count) up to \(lastNumber)")
+                fail("the shadow lost object \(number): \(journal[number]); \(objects.count) up to \(lastNumber)")
                 continue
             }
             waiting += object.references.values
@@ -189,6 +199,7 @@ final class ShadowGraph {
     /// Forgets what nothing leads to any more, and looks at every word of the rest.
     func forgetDeadAndCheck() {
         let alive = reachable()
+        journal.end(objects.keys.filter { !alive.contains($0) }, .forgotten)
         objects = objects.filter { alive.contains($0.key) }
         for number in alive { check(number) }
     }
@@ -209,7 +220,7 @@ final class ShadowGraph {
             for (slot, target) in object.references where words[1 + slot] != objects[target]?.word ?? 0 {
                 let found = String(words[1 + slot], radix: 16)
                 let wanted = objects[target].map { String($0.word, radix: 16) } ?? "lost"
-                fail("slot \(slot) of object \(number), at \(String(object.address, radix: 16)), is \(found), not \(wanted), to \(target)")
+                fail("slot \(slot) of object \(number), at \(String(object.address, radix: 16)), is \(found), not \(wanted), to \(target): \(journal[target])")
             }
         case .bytes(let count):
             if !isFilled(memory, count, with: pattern(number)) {
