@@ -29,16 +29,32 @@ extension Mutator {
         return allocateSlow(layout)
     }
 
+    /// A zeroed object of this layout that plain stores may fill in, up to the next safepoint: no marker is at work. nil
+    /// while the barrier is on, and where the cached span has no free slot at hand: `allocate` then.
+    @inlinable @inline(__always)
+    public func allocateWhite(_ layout: ObjectLayout) -> UnsafeMutableRawPointer? {
+        guard _fastPath(state.pointee.barrier == 0), _fastPath(layout.elemWords != 0) else { return nil }
+        let address = state.takeSlot(layout.spanClass)
+        guard _fastPath(address != 0) else { return nil }
+        writeBitmap(address, layout)
+        return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
+    }
+
     /// Bitmap and colour. Slots of spans that go this way are clear (see `MSpan.clearsWindows`).
     @inlinable @inline(__always)
     package func finish(_ address: UInt, _ layout: ObjectLayout) -> UnsafeMutableRawPointer {
+        writeBitmap(address, layout)
+        if _slowPath(state.pointee.barrier != 0) { state.blacken(address) }
+        return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
+    }
+
+    @inlinable @inline(__always)
+    package func writeBitmap(_ address: UInt, _ layout: ObjectLayout) {
         let heap = state.pointee.heap
         if layout.bits != 0 {
             let arena = heap.arena(ArenaIndex(address: address)).unsafelyUnwrapped
             heap.writeBitmap(address, bits: layout.bits, wordCount: UInt(layout.elemWords), arena)
         }
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.blacken(address) }
-        return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
     }
 
     /// An object without pointers of `byteCount` bytes (≥ 0); nil when memory was refused.
@@ -50,7 +66,7 @@ extension Mutator {
             let address = state.takeSlot(
                 SpanClass(rawValue: state.pointee.noscanClasses[(byteCount &+ 7) &>> 3]))
             if _fastPath(address != 0) {
-                if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+                if _slowPath(state.pointee.barrier != 0) {
                     state.blacken(address)
                 }
                 return UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
@@ -268,7 +284,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         if zeroed, span.pointee.needZero, !span.clearsWindows {
             object.initializeMemory(as: UInt8.self, repeating: 0, count: Int(span.pointee.elemSize))
         }
-        if pointee.barrier.load(ordering: .relaxed) != 0 { blacken(address) }
+        if pointee.barrier != 0 { blacken(address) }
         return object
     }
 

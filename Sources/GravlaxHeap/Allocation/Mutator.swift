@@ -29,8 +29,10 @@ package struct PollReason: OptionSet, Sendable {
 @usableFromInline package struct MutatorState: ~Copyable {
     /// `PollReason` bits. Set by anybody, read relaxed by the owner.
     @usableFromInline package let poll: Atomic<UInt32>
-    /// Nonzero while the write barrier is on. Written while the world is stopped.
-    @usableFromInline package let barrier: Atomic<UInt32>
+    /// 0, or `barrierBit` while the write barrier is on. Written while the world is stopped or nobody sees the mutator,
+    /// and by the owner as it closes: the owner's own loads need no ordering and are no atomics, so that they can be part
+    /// of another instruction.
+    @usableFromInline package var barrier: UInt64
     /// The span that each span class allocates from; an empty one where there is none.
     @usableFromInline package let cache: UnsafeMutablePointer<MSpanRef>
     @usableFromInline package let heap: MHeapRef
@@ -95,6 +97,7 @@ package struct PollReason: OptionSet, Sendable {
 
     static let spanRecordCapacity = 128
     package static let barrierCapacity = 256
+    package static let barrierBit: UInt64 = 0x80
     /// Sizes above a tiny object's up to which `noscanClasses` goes, in bytes.
     @usableFromInline static let noscanClassLimit = MSpan.maxClearedNoScan - HeapConstants.tinySize
     static let byteCount: UInt = 8192
@@ -144,7 +147,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         let marker = (block + 6720).bindMemory(to: MarkWorker.self, capacity: 1)
         marker.initialize(to: MarkWorker(heap, ring: block + 7168, track: track))
         state.initialize(to: MutatorState(
-            poll: Atomic(0), barrier: Atomic(0), cache: cache, heap: heap, noscanClasses: classes, tiny: 0,
+            poll: Atomic(0), barrier: 0, cache: cache, heap: heap, noscanClasses: classes, tiny: 0,
             tinyOffset: 0, tinyAllocs: 0, smallAllocs: smallAllocs,
             pageCache: PageCache(), spanRecords: records, spanRecordCount: 0, specialStock: nil, specialStockCount: 0,
             flushGeneration: heap.sweepgen,

@@ -5,11 +5,17 @@
 import Synchronization
 
 extension Mutator {
+    /// 0 while stores need no barrier, else 0x80: for a client that compares a byte which never has this bit (an object's
+    /// kind, say) before it stores. With this bit added one comparison tells both, and where it holds the store may be a
+    /// plain one. Good until the next safepoint.
+    @inlinable @inline(__always)
+    public var barrierBit: UInt64 { state.pointee.barrier }
+
     /// Stores a word into a heap slot, or into a mutable root outside stacks.
     @inlinable @inline(__always)
     public func store(_ word: UInt64, to slot: UnsafeMutablePointer<UInt64>) {
         // Two stores, so that nothing has to be kept over the call.
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+        if _slowPath(state.pointee.barrier != 0) {
             state.storeSlow(word, slot)
         } else {
             slot.pointee = word
@@ -20,7 +26,7 @@ extension Mutator {
     /// shades what they hold now. Markers may read the slots meanwhile, so that what follows are atomic stores.
     @inlinable @inline(__always)
     public func willBulkStore(destination: UnsafeMutablePointer<UInt64>, count: Int) {
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+        if _slowPath(state.pointee.barrier != 0) {
             state.recordSlots(destination, count: count)
         }
     }
@@ -29,7 +35,7 @@ extension Mutator {
     /// mutator's roots to another's, or came from anywhere but the heap and its own roots.
     @inlinable @inline(__always)
     public func shade(_ word: UInt64) {
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) { state.shadeSlow(word) }
+        if _slowPath(state.pointee.barrier != 0) { state.shadeSlow(word) }
     }
 
     /// Copies `count` words between heap slots; the ranges may overlap.
@@ -37,7 +43,7 @@ extension Mutator {
     public func bulkStore(
         from source: UnsafePointer<UInt64>, to destination: UnsafeMutablePointer<UInt64>, count: Int
     ) {
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+        if _slowPath(state.pointee.barrier != 0) {
             state.bulkStoreSlow(source, destination, count: count)
         } else {
             destination.update(from: source, count: count)
@@ -47,7 +53,7 @@ extension Mutator {
     /// Stores the same word into `count` heap slots: clears them, usually.
     @inlinable @inline(__always)
     public func bulkFill(_ word: UInt64, to destination: UnsafeMutablePointer<UInt64>, count: Int) {
-        if _slowPath(state.pointee.barrier.load(ordering: .relaxed) != 0) {
+        if _slowPath(state.pointee.barrier != 0) {
             for index in 0..<count { state.storeSlow(word, destination + index) }
         } else {
             destination.update(repeating: word, count: count)

@@ -370,7 +370,7 @@ extension Collector {
     /// Turns the barriers off and counts what mutators blackened. World stopped, nothing grey.
     package func endMarking() {
         raw.pointee.world.forEachMutator { mutator in
-            mutator.pointee.barrier.store(0, ordering: .relaxed)
+            mutator.pointee.barrier = 0
             mutator.countBlack()
         }
         raw.advance(.cycleEnds)
@@ -407,7 +407,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
     /// A cycle is running, or begins: the mutator's stores are recorded, its new objects are black, and its roots are
     /// to be visited. World stopped, or before anybody can see the mutator.
     func beginMarking() {
-        pointee.barrier.store(1, ordering: .relaxed)
+        pointee.barrier = MutatorState.barrierBit
         pointee.needsScan = true
         pointee.assistCredit = 0
         pointee.blackBytes = 0
@@ -433,7 +433,7 @@ extension UnsafeMutablePointer where Pointee == MutatorState {
         let heap = pointee.heap
         if !heap.isMarking { return }
         countBlack()
-        pointee.barrier.store(0, ordering: .relaxed)
+        pointee.barrier = 0
         if !pointee.needsScan { return }
         pointee.needsScan = false
         heap.progress.pointee.pendingRoots.wrappingSubtract(1, ordering: .acquiringAndReleasing)

@@ -42,7 +42,7 @@ extension Mutator {
         let result = heap.addSpecial(.finalizer, to: address, payload: function, site: site, state)
         guard result == .registered else { return result }
         specials.counters.registered.add(1)
-        if state.pointee.barrier.load(ordering: .relaxed) != 0 {
+        if state.pointee.barrier != 0 {
             // The root job of this span may be over.
             shade(function)
             shadeReferents(of: address)

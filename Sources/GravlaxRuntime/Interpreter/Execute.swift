@@ -527,8 +527,10 @@ extension Machine {
                 break done
             case .setindex:
                 let object = Value(bits: at.base[i.a]).objectAddress
-                if object.isObject, let element = ListObject.element(object.words, at.base[i.b]) {
-                    mutator.store(at.base[i.c], to: element)
+                if object.isObject,
+                    let element = ListObject.element(object.words, at.base[i.b], barrierBit: mutator.barrierBit)
+                {
+                    element.pointee = at.base[i.c]
                     break accessed
                 }
                 if _slowPath(!setIndex(at.frame, at.pc + 1, i)) { return false }

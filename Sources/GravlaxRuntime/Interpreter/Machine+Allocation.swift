@@ -6,8 +6,14 @@ import GravlaxHeap
 ///
 /// What a new object refers to is stored through the barrier too. While marking, a new object is black: nobody will scan
 /// it, and the register that the reference came from may be overwritten before the registers are scanned. Only words that
-/// another object which is about to be overwritten holds as well are copied plainly: overwriting it shades them.
+/// another object which is about to be overwritten holds as well are copied plainly: overwriting it shades them. And what
+/// `allocateWhite` gives is filled in plainly, since nobody marks.
 extension Machine {
+    /// See `Mutator.allocateWhite`.
+    @inline(__always) func allocateWhite(_ layout: ObjectLayout) -> ObjectWords? {
+        mutator.allocateWhite(layout)?.assumingMemoryBound(to: UInt64.self)
+    }
+
     @inline(__always) func allocate(_ layout: ObjectLayout) -> ObjectWords? {
         if let memory = mutator.allocate(layout) { return memory.assumingMemoryBound(to: UInt64.self) }
         return allocateSlow(layout)

@@ -104,6 +104,11 @@ extension Machine {
     /// An instance of a class that a root holds.
     @inline(__always) func makeInstance(of classWords: ObjectWords) -> Value? {
         let record = ClassObject.record(classWords)
+        if let words = allocateWhite(record.pointee.instanceLayout) {
+            words[0] = ObjectKind.instance.header(upper: record.pointee.root.pointee.id)
+            words[1] = Value(object: classWords).bits
+            return Value(object: words)
+        }
         guard let words = allocate(record.pointee.instanceLayout) else { return nil }
         words[0] = ObjectKind.instance.header(upper: record.pointee.root.pointee.id)
         mutator.store(Value(object: classWords).bits, to: words + 1)

@@ -63,6 +63,11 @@ extension Machine {
         let key = Value(bits: base[i.b])
         switch container.kind {
         case .list:
+            // Here while the barrier is on.
+            if let element = ListObject.element(container.words, key.bits) {
+                mutator.store(base[i.c], to: element)
+                return true
+            }
             if key.kind == .range { return fail("Slices cannot be assigned to.") }
             guard let index = checkedIndex(key, count: ListObject.count(container.words), "List", "element") else {
                 return false

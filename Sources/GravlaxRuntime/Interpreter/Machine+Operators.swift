@@ -79,9 +79,15 @@ extension Machine {
     }
 
     @inline(never) func makeCell(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
+        let base = frame.pointee.base
+        if let words = allocateWhite(cellLayout) {
+            words[0] = ObjectKind.cell.header()
+            words[1] = base[i.b]
+            base[i.a] = Value(object: words).bits
+            return true
+        }
         enter(frame, pc)
         guard let words = allocate(cellLayout) else { return false }
-        let base = frame.pointee.base
         words[0] = ObjectKind.cell.header()
         mutator.store(base[i.b], to: words + 1)
         base[i.a] = Value(object: words).bits
@@ -89,9 +95,22 @@ extension Machine {
     }
 
     @inline(never) func makeClosure(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {
-        enter(frame, pc)
         let prototype = frame.pointee.prototype.unsafelyUnwrapped.pointee.functions + i.bx
+        if let words = allocateWhite(prototype.pointee.closureLayout) {
+            fill(words, prototype, frame, i) { word, slot in slot.pointee = word }
+            return true
+        }
+        enter(frame, pc)
         guard let words = allocate(prototype.pointee.closureLayout) else { return false }
+        fill(words, prototype, frame, i) { word, slot in mutator.store(word, to: slot) }
+        return true
+    }
+
+    /// Makes the object a closure of the frame's, and puts it into its register.
+    @inline(__always) private func fill(
+        _ words: ObjectWords, _ prototype: UnsafeMutablePointer<PrototypeRecord>, _ frame: FramePointer, _ i: Operands,
+        store: (UInt64, UnsafeMutablePointer<UInt64>) -> Void
+    ) {
         ClosureObject.initialize(words, prototype)
         let base = frame.pointee.base
         let own = Value(bits: frame.pointee.closure).words
@@ -101,10 +120,9 @@ extension Machine {
                 source == Int64.max
                 ? frame.pointee.closure
                 : source >= 0 ? base[Int(source)] : own[ClosureObject.firstCapture + Int(-1 - source)]
-            mutator.store(captured, to: words + ClosureObject.firstCapture + index)
+            store(captured, words + ClosureObject.firstCapture + index)
         }
         base[i.a] = Value(object: words).bits
-        return true
     }
 
     @inline(never) func printValue(_ frame: FramePointer, _ pc: UnsafePointer<UInt64>, _ i: Operands) -> Bool {

@@ -94,8 +94,13 @@ enum ListObject {
 
     /// Where the element `key` of `words` is, when that is a list and `key` a number that is one of its indexes from
     /// the front.
-    @inline(__always) static func element(_ words: ObjectWords, _ key: UInt64) -> UnsafeMutablePointer<UInt64>? {
-        guard UInt8(truncatingIfNeeded: words[0]) == ObjectKind.list.rawValue else { return nil }
+    ///
+    /// - Parameter barrierBit: `Mutator.barrierBit`, where the element is to be written to: none is found while the
+    ///   barrier is on.
+    @inline(__always) static func element(
+        _ words: ObjectWords, _ key: UInt64, barrierBit: UInt64 = 0
+    ) -> UnsafeMutablePointer<UInt64>? {
+        guard UInt8(truncatingIfNeeded: words[0] | barrierBit) == ObjectKind.list.rawValue else { return nil }
         // Anything but an integer comes back from there with other bits, -0 and what is no number included.
         let index = Int(gravlax_truncate(Double(bitPattern: key)))
         guard Double(index).bitPattern == key, UInt(bitPattern: index) < UInt(bitPattern: count(words)) else { return nil }

@@ -31,7 +31,7 @@ import Testing
             }
         }
 
-        func force(_ isOn: Bool) { mutator.state.pointee.barrier.store(isOn ? 1 : 0, ordering: .relaxed) }
+        func force(_ isOn: Bool) { mutator.state.pointee.barrier = isOn ? MutatorState.barrierBit : 0 }
 
         /// What the buffer holds, oldest first.
         var recorded: [UInt64] {
@@ -147,6 +147,30 @@ import Testing
         for index in 0..<count { scene.mutator.store(scene.words[count + index], to: scene.holder + index) }
         #expect(scene.recorded.count == 2 * count - MutatorState.barrierCapacity)
         #expect(scene.marked(scene.words).allSatisfy { $0 })
+        scene.close()
+    }
+
+    /// What a client tests before it stores plainly.
+    @Test func plainStoresAreForWhenItIsOff() throws {
+        let scene = try Scene()
+        let layout = ObjectLayout(headerWords: 1, slotCount: 3)
+        // The first takes a span.
+        _ = scene.mutator.allocate(layout)
+        #expect(scene.mutator.barrierBit == 0)
+        let object = try #require(scene.mutator.allocateWhite(layout)).assumingMemoryBound(to: UInt64.self)
+        #expect((0..<4).allSatisfy { object[$0] == 0 })
+        let (base, span, index) = try #require(scene.heap.raw.findObject(UInt(bitPattern: object)))
+        #expect(base == UInt(bitPattern: object))
+        #expect(!span.isMarked(index))
+        scene.force(true)
+        #expect(scene.mutator.barrierBit == 0x80)
+        #expect(scene.mutator.allocateWhite(layout) == nil)
+        scene.force(false)
+        // No window holds more than 64 slots.
+        var objects: Set<UnsafeMutableRawPointer> = []
+        while let next = scene.mutator.allocateWhite(layout) { #expect(objects.insert(next).inserted) }
+        #expect(objects.count < 64)
+        #expect(scene.mutator.allocate(layout) != nil)
         scene.close()
     }
 

@@ -83,10 +83,15 @@ final class ShadowGraph {
     func allocate(_ shape: Shape, _ mutator: Mutator) -> UInt64? {
         let (memory, byteCount) = switch shape {
         case .node(let slotCount):
-            (mutator.allocate(ObjectLayout(headerWords: 1, slotCount: slotCount)), 8 + 8 * slotCount)
+            (allocateNode(ObjectLayout(headerWords: 1, slotCount: slotCount), mutator), 8 + 8 * slotCount)
         case .bytes(let count): (mutator.allocateNoScan(byteCount: count), count)
         }
         return memory.map { adopt($0, shape, byteCount) }
+    }
+
+    /// As clients do that fill objects in plainly where they can.
+    private func allocateNode(_ layout: ObjectLayout, _ mutator: Mutator) -> UnsafeMutableRawPointer? {
+        mutator.allocateWhite(layout) ?? mutator.allocate(layout)
     }
 
     private func adopt(_ memory: UnsafeMutableRawPointer, _ shape: Shape, _ byteCount: Int) -> UInt64 {
@@ -118,7 +123,13 @@ final class ShadowGraph {
     /// Has a slot refer to another object, or to none.
     func store(_ target: UInt64?, in holder: UInt64, slot index: Int, _ mutator: Mutator) {
         guard let object = objects[holder], case .node = object.shape else { return }
-        mutator.store(target.map { objects[$0]!.word } ?? 0, to: slot(index, of: object))
+        let word = target.map { objects[$0]!.word } ?? 0
+        // As clients do that test the bit together with something else.
+        if index.isMultiple(of: 2), mutator.barrierBit == 0 {
+            slot(index, of: object).pointee = word
+        } else {
+            mutator.store(word, to: slot(index, of: object))
+        }
         objects[holder]!.references[index] = target
     }
 
