@@ -104,33 +104,33 @@ package enum StringObject {
         return longTextsAreEqual(left, right)
     }
 
-    /// Of two long strings with the same header. Most texts are short enough that a call would cost more than the comparison.
+    /// Of two long strings with the same header. Most texts are short enough that a call would cost more than the comparison;
+    /// and those that differ, in a number or an ending, mostly do so in their last bytes: these come first.
     @inline(__always) private static func longTextsAreEqual(_ left: ObjectWords, _ right: ObjectWords) -> Bool {
         let left = UnsafeRawPointer(left)
         let right = UnsafeRawPointer(right)
-        let leftHash = left.load(fromByteOffset: 8, as: UInt32.self)
-        let rightHash = right.load(fromByteOffset: 8, as: UInt32.self)
-        if leftHash != 0, rightHash != 0, leftHash != rightHash { return false }
-        let count = upperHalf(left.load(as: UInt64.self))
-        if count > inlineComparisonLimit { return memcmp(left + longTextOffset, right + longTextOffset, count) == 0 }
-        func differ(_ offset: Int) -> Bool {
+        func difference(_ offset: Int) -> UInt64 {
             left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                != right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                ^ right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         }
-        // Eight bytes at a turn; the last eight overlap those before, or, of seven bytes, the hash, which does not count.
-        let end = longTextOffset + count
-        if count < 8 {
-            let mask = ~UInt64(0) << 8
-            let leftLast = left.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
-            let rightLast = right.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
-            return (leftLast ^ rightLast) & mask == 0
+        let count = upperHalf(left.load(as: UInt64.self))
+        let last = longTextOffset + count - 8
+        // Of seven bytes, the first of eight belongs to the hash, which does not count.
+        if count < 8 { return difference(last) & (~UInt64(0) << 8) == 0 }
+        if difference(last) != 0 { return false }
+        if count > inlineComparisonLimit {
+            let leftHash = left.load(fromByteOffset: 8, as: UInt32.self)
+            let rightHash = right.load(fromByteOffset: 8, as: UInt32.self)
+            if leftHash != 0, rightHash != 0, leftHash != rightHash { return false }
+            return memcmp(left + longTextOffset, right + longTextOffset, count - 8) == 0
         }
+        // Eight bytes at a turn; the last turn may reach into those that were compared already.
         var offset = longTextOffset
-        while offset + 8 <= end {
-            if differ(offset) { return false }
+        while offset < last {
+            if difference(offset) != 0 { return false }
             offset += 8
         }
-        return !differ(end - 8)
+        return true
     }
 
     private static let inlineComparisonLimit = 64
