@@ -190,7 +190,7 @@ extension Interpreter {
     /// - Parameter isLast: it does not run again.
     package func start(_ program: Program, isLast: Bool) throws(RuntimeError) -> HostValue {
         try running { () throws(RuntimeError) in
-            defer { if isLast { machine.forget(program) } }
+            defer { if isLast { machine.programs.forget(program) } }
             return machine.hold(try machine.run(program))
         }
     }

@@ -10,7 +10,7 @@ extension Interpreter {
     ///
     /// - Parameter isLast: it does not run again.
     package func startAwaiting(_ program: Program, isLast: Bool) async throws(RuntimeError) -> HostValue {
-        try await driven(thatEndsWith: { [self] in if isLast { machine.forget(program) } }) { [self] () throws(RuntimeError) in
+        try await driven(thatEndsWith: { [self] in if isLast { machine.programs.forget(program) } }) { [self] () throws(RuntimeError) in
             try machine.begin(try machine.instantiate(program), [])
         }
     }

@@ -106,7 +106,7 @@ extension Machine {
     private func isHidden(_ frame: FramePointer) -> Bool {
         guard let record = frame.pointee.prototype else { return true }
         return record.pointee.functions == prelude?.functions || record.pointee.functions == errorPrelude?.functions
-            || hiddenPrograms.contains(record.pointee.programNumber)
+            || programs.isHidden(record.pointee.programNumber)
     }
 
     private func place(_ frame: FramePointer) -> CallTrace.Place {
@@ -120,7 +120,7 @@ extension Machine {
 
     func traceEntry(_ place: CallTrace.Place) -> RuntimeError.TraceEntry {
         // A text that has run is gone, with its lines.
-        guard let program = program(serial: place.program) else {
+        guard let program = programs.program(serial: place.program) else {
             return RuntimeError.TraceEntry(functionName: nil, sourceName: "", line: 0, startByte: 0, endByte: 0)
         }
         return traceEntry(place, in: program)

@@ -46,7 +46,7 @@ extension Machine {
 
     /// Makes the class, and the reserve. False: out of memory.
     func makeErrorClass() -> Bool {
-        let instance = addProgram(Machine.errorProgram)
+        let instance = programs.add(Machine.errorProgram, symbolTable: &symbols)
         errorPrelude = instance
         var hints = SymbolIndex()
         for symbol in [errorSymbols.message, errorSymbols.line, errorSymbols.trace, errorSymbols.origin, errorSymbols.note] {

@@ -110,7 +110,7 @@ extension Machine {
                     [UInt16(argumentCount + 1), 1]),
             ],
             classes: [], symbols: [], globalNames: [], sourceName: "the host")
-        let instance = addProgram(program, isHidden: true)
+        let instance = programs.add(program, symbolTable: &symbols, isHidden: true)
         trampolines[argumentCount] = instance.functions + 1
         return instance.functions + 1
     }

@@ -124,7 +124,7 @@ extension Machine {
         let program = Program(
             functions: [script, function(0), function(1)], classes: [], symbols: [], globalNames: [],
             sourceName: Prelude.sourceName)
-        let instance = addProgram(program, isHidden: true)
+        let instance = programs.add(program, symbolTable: &symbols, isHidden: true)
         completers = instance.functions + 1
         return instance.functions + 1 + argumentCount
     }

@@ -83,7 +83,7 @@ extension Machine {
         while frame > frames, frame.pointee.prototype != nil { frame -= 1 }
         let first = frame + 1
         guard let record = first.pointee.prototype else { return frame - frames }
-        return hiddenPrograms.contains(record.pointee.programNumber) ? first - frames : frame - frames
+        return programs.isHidden(record.pointee.programNumber) ? first - frames : frame - frames
     }
 
     // MARK: Throwing

@@ -60,9 +60,9 @@ extension Machine {
 
     /// - Parameter slots: those of the program; a module's globals are the first of them.
     private func add(_ module: Program, _ slots: [Int]?) -> Bool {
-        let instance = addProgram(module, slots: slots)
+        let instance = programs.add(module, symbolTable: &symbols, slots: slots)
         guard let scope = module.scope, instance.makeConstants(self) else {
-            dropLastProgram()
+            programs.dropLast()
             return false
         }
         let prefix = Program.globalName("", in: scope)

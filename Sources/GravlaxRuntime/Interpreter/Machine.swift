@@ -23,11 +23,7 @@ final class Machine: RootSource {
     let output: OutputBuffer
     let shapes = ShapeTable()
     var symbols = BuiltinTable.shared.symbols
-    /// By their numbers; their serial numbers grow, too.
-    private(set) var programs: [ProgramInstance] = []
-    private var nextSerial = 0
-    /// Those of them that can run again, by their program, which they keep.
-    private var programNumbers: [ObjectIdentifier: Int] = [:]
+    var programs = ProgramTable()
     private(set) var globalNames: [String] = []
     /// The frame that runs, recorded by `enter`; `nil` between runs.
     var top: FramePointer?
@@ -124,8 +120,6 @@ final class Machine: RootSource {
     var prelude: ProgramInstance?
     /// Closures of the prelude's functions, by number; 0 until they are made. Roots.
     let preludeClosures: UnsafeMutablePointer<UInt64>
-    /// Numbers of programs that no trace shows: they stand for the host.
-    var hiddenPrograms: Set<Int> = []
     /// Whose machine it is.
     weak var owner: Interpreter?
     /// What hosts hold; roots.
@@ -241,7 +235,7 @@ final class Machine: RootSource {
         visitor.visit(word: errorClass)
         visitor.visit(word: reserve)
         handles.visitRoots(visitor)
-        for program in programs {
+        for program in programs.instances {
             program.visitRoots { visitor.visit(words: $0, count: $1) }
         }
         guard let top, let prototype = top.pointee.prototype, let pc = top.pointee.pc else { return }
@@ -303,50 +297,11 @@ final class Machine: RootSource {
         try call(try instantiate(program, isHidden: isHidden), [])
     }
 
-    /// - Parameter isPrelude: the program sees the built-ins that no script does.
-    func addProgram(
-        _ program: Program, isHidden: Bool = false, isPrelude: Bool = false, slots: [Int]? = nil
-    ) -> ProgramInstance {
-        if isHidden { hiddenPrograms.insert(programs.count) }
-        let instance = ProgramInstance(
-            program, number: programs.count, serial: nextSerial, symbolTable: &symbols, isHidden: isPrelude, slots: slots)
-        nextSerial += 1
-        programs.append(instance)
-        return instance
-    }
-
-    /// Of one that has not run, or has and is forgotten.
-    func dropLastProgram() {
-        programs.removeLast()
-        hiddenPrograms.remove(programs.count)
-    }
-
-    /// Nil: it is gone.
-    func program(serial: Int) -> Program? {
-        var (low, high) = (0, programs.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if programs[middle].serial < serial { low = middle + 1 } else { high = middle }
-        }
-        return low < programs.count && programs[low].serial == serial ? programs[low].program : nil
-    }
-
-    /// Lets go of a program that has run and does not run again, if nothing can be left of it: it has no function but the
-    /// script, and nothing remembers a place in it. Constants, caches and code of a text that is evaluated often would
-    /// remain each time.
-    func forget(_ program: Program) {
-        guard let number = programNumbers[ObjectIdentifier(program)], number == programs.count - 1,
-            program.functions.count == 1, program.classes.isEmpty, !programs[number].isReferred
-        else { return }
-        programNumbers[ObjectIdentifier(program)] = nil
-        dropLastProgram()
-    }
-
     /// A program's script, as a function without parameters. The caller keeps it from here on. A program that runs again
     /// has its constants and caches already.
     func instantiate(_ program: Program, isHidden: Bool = false) throws(RuntimeError) -> Value {
-        if let known = programNumbers[ObjectIdentifier(program)] {
-            guard let closure = makeClosure(programs[known].functions) else { throw outOfMemory() }
+        if let known = programs.instance(of: program) {
+            guard let closure = makeClosure(known.functions) else { throw outOfMemory() }
             return closure
         }
         let places = globalPlaces(of: program)
@@ -355,12 +310,12 @@ final class Machine: RootSource {
         }
         guard link(program, places) else { throw outOfMemory() }
         if top == nil { makeRoomForGlobals() }
-        let instance = addProgram(program, isHidden: isHidden, slots: places.slots)
+        let instance = programs.add(program, symbolTable: &symbols, isHidden: isHidden, slots: places.slots)
         guard instance.makeConstants(self), let closure = makeClosure(instance.functions) else {
-            dropLastProgram()
+            programs.dropLast()
             throw outOfMemory()
         }
-        programNumbers[ObjectIdentifier(program)] = instance.functions.pointee.programNumber
+        programs.rememberLast()
         return closure
     }
 

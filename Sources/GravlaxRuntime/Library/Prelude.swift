@@ -187,9 +187,9 @@ extension Machine {
             failure = .outOfMemory
             return nil
         }
-        let instance = addProgram(program, isPrelude: true)
+        let instance = programs.add(program, symbolTable: &symbols, isPrelude: true)
         guard instance.makeConstants(self) else {
-            dropLastProgram()
+            programs.dropLast()
             return nil
         }
         prelude = instance
