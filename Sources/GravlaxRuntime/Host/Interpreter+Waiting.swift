@@ -40,11 +40,11 @@ extension Interpreter {
         let limits = machine.limits
         let result = await withTaskCancellationHandler {
             var step = await onQueue(end, begin)
-            while case .success(.waits(let operation)) = step {
-                let answer = await answer(operation)
+            while case .success(.waits(let call)) = step {
+                await finished(call)
                 limits.whenReached(nil)
-                step = await onQueue(end, afterOthers: answer.isFromPatience) { [self] () throws(RuntimeError) in
-                    try machine.resume(answer)
+                step = await onQueue(end, afterOthers: call.isGivenUp) { [self] () throws(RuntimeError) in
+                    try machine.resume(call)
                 }
             }
             return step
@@ -64,12 +64,15 @@ extension Interpreter {
     private func onQueue(
         _ end: @escaping @Sendable () -> Void, afterOthers: Bool = false, _ body: @escaping @Sendable () throws(RuntimeError) -> Machine.Step
     ) async -> Result<Machine.Step, RuntimeError> {
+        let outcome = Outcome()
         await suspended { resume in
             queue.async { [self] in
                 if afterOthers { waitUntilFree() }
-                resume(stepped(end, body))
+                outcome.result = stepped(end, body)
+                resume()
             }
         }
+        return outcome.take()
     }
 
     /// What happens inside, until the run waits or is over.
@@ -89,14 +92,16 @@ extension Interpreter {
 
     /// Awaits a function, in a task of its own, which the limits can cancel without the caller's. A function that makes nothing
     /// of that for a while is left to itself: the run ends with the limit, and what it gives is nobody's.
-    private func answer(_ operation: @escaping AsynchronousRun.Operation) async -> AsynchronousRun.Answer {
+    private func finished(_ call: AwaitedCall) async {
         let limits = machine.limits
-        let first = FirstAnswer()
-        return await suspended { resume in
-            first.goes(to: resume)
-            let task = Task { first.give(await Result(catching: operation)) }
+        await suspended { resume in
+            call.goes(to: resume)
+            let task = Task {
+                await call.perform()
+                call.finish()
+            }
             limits.whenReached {
-                limits.afterPatience { first.give(.failure(OutOfPatience())) }
+                limits.afterPatience { call.giveUp() }
                 // Handlers of the host may take as long as they like, on a thread that nobody else waits for.
                 DispatchQueue(label: "gravlax.cancel").async { task.cancel() }
             }
@@ -104,33 +109,14 @@ extension Interpreter {
     }
 }
 
-/// The answer of a function that makes nothing of the limit of its run.
-private struct OutOfPatience: Error {}
+/// How a step ended, on its way from the queue to the driver: what resumes the driver has no reference to it any more.
+private final class Outcome: @unchecked Sendable {
+    var result: Result<Machine.Step, RuntimeError>?
 
-extension AsynchronousRun.Answer {
-    fileprivate var isFromPatience: Bool {
-        if case .failure(is OutOfPatience) = self { true } else { false }
-    }
-}
-
-/// Resumes with whichever answer comes first. Any thread.
-private final class FirstAnswer: @unchecked Sendable {
-    private let lock = HostLock()
-    private var resume: (@Sendable (AsynchronousRun.Answer) -> Void)?
-
-    func goes(to resume: @escaping @Sendable (AsynchronousRun.Answer) -> Void) { self.resume = resume }
-
-    func give(_ answer: AsynchronousRun.Answer) {
-        lock.withLock {
-            defer { resume = nil }
-            return resume
-        }?(answer)
-    }
-}
-
-extension Result where Failure == any Error {
-    fileprivate init(catching body: () async throws -> Success) async {
-        do { self = .success(try await body()) } catch { self = .failure(error) }
+    func take() -> Result<Machine.Step, RuntimeError> {
+        guard let result else { fatalError("a step has not ended") }
+        self.result = nil
+        return result
     }
 }
 

@@ -28,10 +28,13 @@ import GravlaxHeap
 package typealias AsynchronousBody =
     @Sendable (_ arguments: [HostValue]) throws -> @Sendable () async throws -> @Sendable () throws -> HostValue
 
+/// The answer of a function that makes nothing of the limit of its run.
+private struct LeftToItself: Error {}
+
 /// A run that may wait.
 struct AsynchronousRun {
     /// Where the script waits, while it does.
-    var waiting: (functionNumber: Int, frameNumber: Int, window: Int, operation: Operation)?
+    var waiting: (functionNumber: Int, frameNumber: Int, window: Int, call: AwaitedCall)?
 
     typealias Operation = @Sendable () async throws -> @Sendable () throws -> HostValue
     typealias Answer = Result<@Sendable () throws -> HostValue, any Error>
@@ -41,8 +44,8 @@ extension Machine {
     /// How far a run has come.
     enum Step {
         case finished(HostValue)
-        /// Until the operation is over.
-        case waits(AsynchronousRun.Operation)
+        /// Until the call is over.
+        case waits(AwaitedCall)
     }
 
     /// Why nothing can be run, when a script waits.
@@ -67,9 +70,11 @@ extension Machine {
     }
 
     /// Goes on with the script that waits.
-    func resume(_ answer: AsynchronousRun.Answer) throws(RuntimeError) -> Step {
+    func resume(_ call: AwaitedCall) throws(RuntimeError) -> Step {
         guard let waiting = asynchronousRun?.waiting else { fatalError("no script waits") }
         asynchronousRun?.waiting = nil
+        let answer = call.takeAnswer()
+        if let answer { letGoLater(answer) }
         // What goes wrong while it is awaited is its own.
         defer { pendingError = nil }
         if let limit = limits.reached {
@@ -81,6 +86,7 @@ extension Machine {
             // What a conversion calls may not wait: it is on the native stack.
             nativeDepth += 1
             defer { nativeDepth -= 1 }
+            guard let answer else { throw LeftToItself() }
             result = try answer.get()()
             try throwPendingError()
         } catch {
@@ -98,7 +104,7 @@ extension Machine {
         let isFinished = execute()
         if let waiting = asynchronousRun?.waiting {
             failure = nil
-            return .waits(waiting.operation)
+            return .waits(waiting.call)
         }
         defer {
             asynchronousRun = nil
@@ -127,7 +133,7 @@ extension Machine {
             nativeDepth += 1
             defer { nativeDepth -= 1 }
             let operation = try completed { try body(arguments) }
-            asynchronousRun?.waiting = (number, position, window, operation)
+            asynchronousRun?.waiting = (number, position, window, AwaitedCall(operation, strays: strayAnswers))
             failure = .waiting
         } catch {
             failure = failure(of: error, in: function)

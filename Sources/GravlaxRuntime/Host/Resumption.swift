@@ -5,18 +5,15 @@ import Synchronization
 /// `withCheckedContinuation` with one thing more: what happened before the call happens before the return in the eyes of the
 /// thread sanitizer, too. The runtime orders the two itself, but where a continuation is resumed before its task has come to
 /// wait, it does not tell the sanitizer (`swift_continuation_awaitImpl`, Task.cpp, as of Swift 6.3).
-func suspended<Value: Sendable>(
-    until begin: (_ resume: @escaping @Sendable (Value) -> Void) -> Void
-) async -> Value {
+func suspended(until begin: (_ resume: @escaping @Sendable () -> Void) -> Void) async {
     let handover = Handover()
-    let value = await withCheckedContinuation { continuation in
-        begin { value in
+    await withCheckedContinuation { continuation in
+        begin {
             handover.isDone.store(true, ordering: .releasing)
-            continuation.resume(returning: value)
+            continuation.resume()
         }
     }
     precondition(handover.isDone.load(ordering: .acquiring), "a task went on before it was resumed")
-    return value
 }
 
 private final class Handover: Sendable {

@@ -69,6 +69,7 @@ package final class Interpreter {
             if machine.mutator.hasNativeCleanups {
                 machine.runNativeCleanups(limit: .max)
             }
+            for answer in machine.strayAnswers.takeAll() { machine.letGoLater(answer) }
             machine.hostObjects.releaseDying()
             machine.handles.takeBack(machine.mutator)
             machine.mutator.enterOutside()

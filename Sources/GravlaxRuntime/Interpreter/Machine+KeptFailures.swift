@@ -61,6 +61,12 @@ extension Machine {
         mutator.state.requestPoll(.dueCalls)
     }
 
+    /// The same for what an asynchronous function gave.
+    func letGoLater(_ answer: AsynchronousRun.Answer) {
+        hostObjects.letGoLater(AnswerBox(answer))
+        mutator.state.requestPoll(.dueCalls)
+    }
+
     /// The outermost run is over.
     func forgetFailures() {
         letGoLater(lastThrown.failure)

@@ -139,6 +139,8 @@ final class Machine: RootSource {
 
     /// The run that may wait for asynchronous functions, if it is one that is in progress.
     var asynchronousRun: AsynchronousRun?
+    /// What such functions gave when nobody waited for them any more.
+    let strayAnswers = StrayAnswers()
 
     init(configuration: HeapConfiguration, depth: Int, output: OutputBuffer) throws {
         let roots = RootForwarder()
