@@ -221,6 +221,7 @@ extension UnsafeMutablePointer where Pointee == MHeap {
     func destroy() {
         let memory = pointee.memory
         pointee.world.destroy()
+        pointee.work.stacks.destroy()
         pointee.specials.ephemerons.releaseIndex(memory)
         for order in 0..<pointee.allArenasCount.load(ordering: .relaxed) {
             let index = ArenaIndex(rawValue: allArenas[order])

@@ -76,6 +76,34 @@ struct KeptFailureTests {
         #expect(error?.trace.map(\.description) == ["f() at a.lox:1", "again() of the host", "script at a.lox:3"])
     }
 
+    final class Ending: HostObject {
+        let end: () -> Void
+        init(_ end: @escaping () -> Void) { self.end = end }
+        deinit { end() }
+    }
+
+    /// What the host runs when an object of its own ends is none of what the script has thrown.
+    @Test(arguments: ["throw 5;", "again(fun () { throw 1; });"])
+    func whatObjectsRunWhenTheyEndIsNoneOfTheScripts(runs: String) throws {
+        let interpreter = try makeInterpreter()
+        try interpreter.define("Ending", as: Ending.self) { [unowned interpreter] type in
+            type.initializer { Ending { try? interpreter.run("try { \(runs) } catch (e) {}", name: "elsewhere") } }
+        }
+        let source = """
+            import "std/gc" as gc;
+            fun f() { throw 1; }
+            var thing = MADE;
+            try { again(f); } finally { thing = nil; gc.collect(); for (var k in 0..100) {} }
+            """
+        let (plain, other) = (
+            error(of: source.replacing("MADE", with: "1"), in: interpreter),
+            error(of: source.replacing("MADE", with: "Ending()"), in: interpreter)
+        )
+        #expect(plain?.cause != nil)
+        #expect(plain?.trace.map(\.description) == other?.trace.map(\.description))
+        #expect(other?.cause != nil)
+    }
+
     @Test func nothingIsMadeUp() throws {
         let error = error(
             of: "fun f() { throw 1; }\ntry { again(f); } catch (e) {}\ntry { throw 1; } finally {}", in: try makeInterpreter())

@@ -309,6 +309,7 @@ extension Collector {
         whileStopped(mutator, .releaseMemory) {
             flushCaches()
             while raw.sweepBatch(nil, spans: Self.sweepPiece) {}
+            if !raw.isMarking { raw.pointee.work.stacks.freeEmpty() }
         }
         return raw.scavengeAll()
     }

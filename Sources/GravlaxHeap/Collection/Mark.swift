@@ -114,6 +114,23 @@ package struct MarkWorker {
         if word & encoding.mask == encoding.match { mark(address: UInt(word & encoding.addressMask)) }
     }
 
+    /// The same for `count` words. A deep stack has the same few objects over and over, and none is marked before all are
+    /// pushed: without those that came shortly before, buffers do not grow with it.
+    mutating func mark(words: UnsafePointer<UInt64>, count: Int) {
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.recentCount) { recent in
+            recent.initialize(repeating: 0)
+            for index in 0..<count {
+                let word = words[index]
+                let place = Int(truncatingIfNeeded: (word ^ word >> 6) >> 4) & (Self.recentCount - 1)
+                if recent[place] == word { continue }
+                recent[place] = word
+                mark(word: word)
+            }
+        }
+    }
+
+    private static let recentCount = 64
+
     /// Greys the object that `address` points into, if there is one.
     package mutating func mark(address: UInt) {
         let address = address & ~Self.pieceTag

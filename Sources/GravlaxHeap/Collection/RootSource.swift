@@ -28,7 +28,7 @@ public struct RootVisitor {
     /// Visits `count` words from `words` on.
     public func visit(words: UnsafePointer<UInt64>, count: Int) {
         switch target {
-        case .marker(let worker): for index in 0..<count { worker.pointee.mark(word: words[index]) }
+        case .marker(let worker): worker.pointee.mark(words: words, count: count)
         case .verifier(let reachable):
             for index in 0..<count { reachable.reach(words[index], holder: 0, slot: 0) }
         }

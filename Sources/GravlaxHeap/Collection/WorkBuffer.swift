@@ -24,7 +24,7 @@ package struct WorkBuffer: Equatable {
 
     fileprivate let header: UnsafeMutablePointer<WorkBufferHeader>
 
-    /// Makes an empty buffer in `memory`: 2 KiB, aligned to its size, not used for anything else ever after.
+    /// Makes an empty buffer in `memory`: 2 KiB, aligned to its size.
     fileprivate init(initializing memory: UnsafeMutableRawPointer) {
         header = memory.bindMemory(to: WorkBufferHeader.self, capacity: 1)
         header.initialize(to: WorkBufferHeader())
@@ -85,7 +85,8 @@ package struct WorkBuffer: Equatable {
 /// A head is an address and a count in 64 bits: `address << 16 | pushes`. Addresses are multiples of 2 KiB, which
 /// leaves 27 bits for the pushes of that buffer. A popper reads the head, then the link of the buffer there, then
 /// exchanges the head. If the buffer was popped and pushed again meanwhile, its count differs and the exchange fails.
-/// Reading the link of a buffer that someone else has is harmless, since buffers are never given back.
+/// Reading the link of a buffer that someone else has is harmless, since buffers are given back in stops only, when nobody
+/// is in the middle of that.
 ///
 /// A thin pointer: copies share the record. Any thread may call anything.
 ///
@@ -99,8 +100,11 @@ package struct WorkBufferStacks {
         let empty = Atomic<UInt64>(0)
         /// Buffers on the empty stack. Relaxed; raised before the push and lowered after the pop.
         let emptyCount = Atomic<Int>(0)
-        /// Only one thread at a time adds a block.
+        /// Only one thread at a time adds or frees blocks.
         let lock: HeapLock
+        /// All blocks, each linked to the next by its first word. Under the lock.
+        var blocks: UInt = 0
+        var blockCount = 0
         let memory: OSMemory
         let statistic: SystemStatistic
 
@@ -111,9 +115,9 @@ package struct WorkBufferStacks {
         }
     }
 
-    /// Bytes that are taken from the system at a time: 16 buffers.
+    /// Bytes that are taken from the system at a time: the link to the next block, and 15 buffers from 2 KiB on.
     package static let blockByteCount = 32 << 10
-    private static let buffersPerBlock = blockByteCount / WorkBuffer.byteCount
+    private static let buffersPerBlock = blockByteCount / WorkBuffer.byteCount - 1
     private static let pushBits: UInt64 = 27
 
     private let record: UnsafeMutablePointer<Record>
@@ -186,15 +190,45 @@ package struct WorkBufferStacks {
     /// the lock.
     private func addBlock() -> WorkBuffer? {
         record.pointee.lock.assertHeld()
-        // Persistent, since a popper may read the link of a buffer at any time later.
-        guard let block = record.pointee.memory.allocatePersistent(
-            byteCount: UInt(Self.blockByteCount), alignment: UInt(WorkBuffer.byteCount),
-            statistic: record.pointee.statistic)
+        guard let block = record.pointee.memory.allocate(
+            byteCount: UInt(Self.blockByteCount), statistic: record.pointee.statistic)
         else { return nil }
-        for index in 1..<Self.buffersPerBlock {
+        block.storeBytes(of: record.pointee.blocks, as: UInt.self)
+        record.pointee.blocks = UInt(bitPattern: block)
+        record.pointee.blockCount = record.pointee.blockCount + 1
+        for index in 2...Self.buffersPerBlock {
             putEmpty(WorkBuffer(initializing: block + index * WorkBuffer.byteCount))
         }
-        return WorkBuffer(initializing: block)
+        return WorkBuffer(initializing: block + WorkBuffer.byteCount)
+    }
+
+    /// Gives the system all blocks back but one, with which the next cycle can begin, if all buffers are empty: a mark may
+    /// have needed many, and they count as the heap's. World stopped, so that nobody is about to take one.
+    package func freeEmpty() {
+        record.pointee.lock.withLock {
+            let count = record.pointee.blockCount
+            guard count > 1, record.pointee.emptyCount.load(ordering: .relaxed) == count * Self.buffersPerBlock else { return }
+            record.pointee.empty.store(0, ordering: .relaxed)
+            record.pointee.emptyCount.store(0, ordering: .relaxed)
+            freeBlocks(down: 1)
+            for index in 1...Self.buffersPerBlock {
+                let address = record.pointee.blocks + UInt(index * WorkBuffer.byteCount)
+                putEmpty(WorkBuffer(address: address).unsafelyUnwrapped)
+            }
+        }
+    }
+
+    /// Gives all blocks back. Nobody uses the stacks any more.
+    package func destroy() { freeBlocks(down: 0) }
+
+    private func freeBlocks(down count: Int) {
+        while record.pointee.blockCount > count, let block = UnsafeMutableRawPointer(bitPattern: record.pointee.blocks) {
+            record.pointee.blocks = block.load(as: UInt.self)
+            record.pointee.blockCount = record.pointee.blockCount - 1
+            record.pointee.memory.free(
+                block, byteCount: UInt(Self.blockByteCount), readyByteCount: UInt(Self.blockByteCount),
+                statistic: record.pointee.statistic)
+        }
     }
 
     // MARK: The lock-free stack

@@ -14,8 +14,11 @@ import GravlaxHeap
 extension Machine {
     /// Runs what is due, for the frame on top, which stands at a safepoint. The stack may move.
     func runDueCalls() {
+        // What hosts' objects run when they end is none of what the program has thrown last.
+        let outer = lastThrown
         runNativeCleanups(limit: 64)
         hostObjects.releaseDying()
+        lastThrown = outer
         if isCallingBack { return }
         if mutator.hasDueCalls { _ = runFinalizers() }
         runTracer()

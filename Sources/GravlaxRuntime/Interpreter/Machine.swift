@@ -245,8 +245,11 @@ final class Machine: RootSource {
         let live = prototype.pointee.live[pc - prototype.pointee.code - 1]
         visitor.visit(words: UnsafePointer(registers), count: top.pointee.base - registers + Int(live))
         var frame = top
+        var last: UInt64 = 0
         while frame > state.pointee.stack.frames {
-            visitor.visit(word: frame.pointee.closure)
+            // Recursion has the same one again and again.
+            if frame.pointee.closure != last { visitor.visit(word: frame.pointee.closure) }
+            last = frame.pointee.closure
             frame -= 1
         }
     }

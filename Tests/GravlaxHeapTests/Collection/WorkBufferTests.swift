@@ -18,6 +18,7 @@ import Testing
         #expect(buffer.isFull)
         for entry in (0..<WorkBuffer.capacity).reversed() { #expect(buffer.pop() == UInt(entry)) }
         #expect(buffer.isEmpty)
+        stacks.destroy()
         #expect(fixture.close() == 0)
     }
 
@@ -31,6 +32,7 @@ import Testing
         #expect(target.count == count / 2)
         let all = (0..<source.count).map { source.entries[$0] } + (0..<target.count).map { target.entries[$0] }
         #expect(all == (0..<count).map { UInt($0) })
+        stacks.destroy()
         #expect(fixture.close() == 0)
     }
 
@@ -51,6 +53,7 @@ import Testing
             stacks.putEmpty(buffer)
         }
         #expect(stacks.fullIsEmpty)
+        stacks.destroy()
         #expect(fixture.close() == 0)
     }
 
@@ -58,11 +61,35 @@ import Testing
         let fixture = MemoryFixture()
         let stacks = try #require(WorkBufferStacks(memory: fixture.memory, statistic: fixture.statistic))
         let held = fixture.statistic.byteCount
-        let buffers = try (0..<16).map { _ in try #require(stacks.getEmpty()) }
-        #expect(Set(buffers.map(\.address)).count == 16)
+        let buffers = try (0..<15).map { _ in try #require(stacks.getEmpty()) }
+        #expect(Set(buffers.map(\.address)).count == 15)
         #expect(fixture.statistic.byteCount == held + UInt64(WorkBufferStacks.blockByteCount))
         _ = try #require(stacks.getEmpty())
         #expect(fixture.statistic.byteCount == held + 2 * UInt64(WorkBufferStacks.blockByteCount))
+        stacks.destroy()
+        #expect(fixture.close() == 0)
+    }
+
+    @Test func whatIsEmptyGoesBack() throws {
+        let fixture = MemoryFixture()
+        let stacks = try #require(WorkBufferStacks(memory: fixture.memory, statistic: fixture.statistic))
+        let held = fixture.statistic.byteCount
+        let block = UInt64(WorkBufferStacks.blockByteCount)
+        for _ in 0..<3 {
+            let buffers = try (0..<40).map { _ in try #require(stacks.getEmpty()) }
+            for buffer in buffers.dropFirst() { stacks.putEmpty(buffer) }
+            stacks.freeEmpty()
+            #expect(fixture.statistic.byteCount == held + 3 * block, "one is in use")
+            stacks.putEmpty(buffers[0])
+            stacks.freeEmpty()
+            #expect(fixture.statistic.byteCount == held + block)
+        }
+        // The block that is left is whole.
+        let buffers = try (0..<15).map { _ in try #require(stacks.getEmpty()) }
+        #expect(Set(buffers.map(\.address)).count == 15)
+        #expect(fixture.statistic.byteCount == held + block)
+        stacks.destroy()
+        #expect(fixture.statistic.byteCount == held)
         #expect(fixture.close() == 0)
     }
 
@@ -78,6 +105,7 @@ import Testing
         let held = fixture.statistic.byteCount
         for _ in 0..<40 { #expect(stacks.getEmpty() != nil) }
         #expect(fixture.statistic.byteCount == held)
+        stacks.destroy()
         #expect(fixture.close() == 0)
     }
 }
@@ -129,6 +157,7 @@ import Testing
         }
         #expect(shared.stacks.fullIsEmpty)
         #expect((0..<total).count { seen[$0].load(ordering: .relaxed) != 1 } == 0)
+        shared.stacks.destroy()
         #expect(fixture.close() == 0)
     }
 
@@ -165,6 +194,7 @@ import Testing
             #expect(buffers.insert(buffer.address).inserted)
         }
         #expect(buffers.count == 3)
+        shared.stacks.destroy()
         #expect(fixture.close() == 0)
     }
 }
