@@ -20,61 +20,58 @@ final class AwaitedCall: @unchecked Sendable {
     /// Before anything else: what is called, once, when the script can go on.
     func goes(to resume: @escaping @Sendable () -> Void) { self.resume = resume }
 
-    /// Awaits the function, and keeps its answer.
+    /// Awaits the function. When this has returned, the answer is here and nowhere else.
     func perform() async {
-        guard let operation = lock.withLock({ exchange(&operation, nil) }) else { return }
+        guard let operation = lock.withLock({ operation.take() }) else { return }
         keep(await Result(catching: operation))
     }
 
-    private func keep(_ answer: AsynchronousRun.Answer) {
-        let isStray = lock.withLock {
-            if !wasGivenUp { self.answer = answer }
-            return wasGivenUp
-        }
-        if isStray { strays.add(answer) }
-    }
+    private func keep(_ answer: AsynchronousRun.Answer) { lock.withLock { self.answer = answer } }
 
-    /// After `perform`.
-    func finish() { takeResumption()?() }
+    /// After `perform`: only now, since whoever is told may let go of the answer at once.
+    func finish() {
+        let (resumption, isStray) = lock.withLock { (resume.take(), wasGivenUp) }
+        if isStray { strays.add(self) }
+        resumption?()
+    }
 
     /// Has the script go on without the answer, if it still waits.
     func giveUp() {
         let resumption: (@Sendable () -> Void)? = lock.withLock {
             if answer == nil, resume != nil { wasGivenUp = true }
-            return wasGivenUp ? exchange(&resume, nil) : nil
+            return wasGivenUp ? resume.take() : nil
         }
         resumption?()
     }
 
-    private func takeResumption() -> (@Sendable () -> Void)? { lock.withLock { exchange(&resume, nil) } }
-
     /// Whether the function was left to itself.
     var isGivenUp: Bool { lock.withLock { wasGivenUp } }
 
-    /// The answer, which is the caller's from here on; nil when the function was left to itself.
-    func takeAnswer() -> AsynchronousRun.Answer? { lock.withLock { exchange(&answer, nil) } }
+    /// The answer, which is the caller's from here on; nil when there is none (yet).
+    func takeAnswer() -> AsynchronousRun.Answer? { lock.withLock { answer.take() } }
 }
 
-/// Answers that came too late, for the interpreter to let go of when it is used next. Any thread.
+/// Calls whose answers came too late, for the interpreter to let go of when it is used next. Any thread.
 final class StrayAnswers: @unchecked Sendable {
     private let lock = HostLock()
-    private var answers: [AsynchronousRun.Answer] = []
+    private var calls: [AwaitedCall] = []
 
-    fileprivate func add(_ answer: AsynchronousRun.Answer) { lock.withLock { answers.append(answer) } }
+    fileprivate func add(_ call: AwaitedCall) { lock.withLock { calls.append(call) } }
 
-    func takeAll() -> [AsynchronousRun.Answer] { lock.withLock { exchange(&answers, []) } }
+    /// The answers, which are the caller's from here on.
+    func takeAll() -> [AsynchronousRun.Answer] {
+        let late = lock.withLock {
+            defer { calls = [] }
+            return calls
+        }
+        return late.compactMap { $0.takeAnswer() }
+    }
 }
 
 /// Keeps an answer, and what the host gave with it, alive.
 final class AnswerBox {
     private let answer: AsynchronousRun.Answer
     init(_ answer: AsynchronousRun.Answer) { self.answer = answer }
-}
-
-private func exchange<Value>(_ place: inout Value, _ value: Value) -> Value {
-    let old = place
-    place = value
-    return old
 }
 
 extension Result where Failure == any Error {

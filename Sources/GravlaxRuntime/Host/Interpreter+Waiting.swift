@@ -114,8 +114,7 @@ private final class Outcome: @unchecked Sendable {
     var result: Result<Machine.Step, RuntimeError>?
 
     func take() -> Result<Machine.Step, RuntimeError> {
-        guard let result else { fatalError("a step has not ended") }
-        self.result = nil
+        guard let result = result.take() else { fatalError("a step has not ended") }
         return result
     }
 }
